@@ -1,0 +1,101 @@
+"""Child processes of the tests: each in its own session, its output kept, ended by the id we started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def port_open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+class Child:
+    """One child process; ``output()`` is all it printed so far."""
+
+    def __init__(self, args: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None) -> None:
+        self.args = list(args)
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.args,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                cwd=ROOT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def wait_for_output(self, text: str, timeout: float = 30.0) -> None:
+        def seen() -> bool:
+            if text in self.output():
+                return True
+            assert self.running(), f"{self.args[:3]} ended with {self.process.returncode}:\n{self.output()}"
+            return False
+
+        wait_until(seen, f"{text!r} from {self.args[:3]}", timeout=timeout, context=self.output)
+
+    def wait_for_port(self, port: int, timeout: float = 30.0) -> None:
+        def listening() -> bool:
+            assert self.running(), f"{self.args[:3]} ended with {self.process.returncode}:\n{self.output()}"
+            return port_open(port)
+
+        wait_until(listening, f"port {port} of {self.args[:3]}", timeout=timeout, context=self.output)
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 15.0) -> int:
+        """End it and everything in its session; its exit code."""
+        self.signal(number)
+        deadline = time.monotonic() + timeout
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return self.process.wait(max(1.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
