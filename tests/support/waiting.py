@@ -30,5 +30,7 @@ def wait_until(
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"gave up after {timeout:g} s waiting for {what}; last: {value!r}\n{context()}")
+            raise AssertionError(
+                f"gave up after {timeout:g} s waiting for {what}; last: {value!r}\n{context()}"
+            )
         pause.wait(interval)
