@@ -1,0 +1,68 @@
+"""Masking of secrets in texts, and the question whether a key is a secret one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from otel_taskmon.payload import assignments, secret_texts
+from otel_taskmon.payload.secret_keys import SecretKeys
+from otel_taskmon.payload.secret_texts import Span
+from otel_taskmon.settings import Settings
+
+MASK: Final = "***"
+SHORTEST_SECRET: Final = 5
+"""``pwd=1`` is the shortest text that can hold a built-in secret."""
+
+
+class Redactor:
+    """What is masked under given settings; keeps no text."""
+
+    def __init__(self, settings: Settings) -> None:
+        builtins = settings.redact and settings.redact_builtins
+        self._on = settings.redact
+        self._builtins = builtins
+        self.keys = SecretKeys(settings.redact_keys if settings.redact else (), builtins=builtins)
+        self._own = [re.compile(pattern) for pattern in settings.redact_values] if settings.redact else []
+
+    def is_secret_key(self, key: str) -> bool:
+        return self._on and key in self.keys
+
+    def spans(self, text: str) -> list[Span]:
+        """Where the secrets are: sorted, not overlapping, not empty."""
+        if not self._on:
+            return []
+        found: list[Span] = []
+        if len(text) >= SHORTEST_SECRET:
+            if assignments.may_be_in(text) and self.keys.may_be_in(text):
+                found += assignments.find(text, self.keys)
+            if self._builtins:
+                found += secret_texts.find(text)
+        for pattern in self._own:
+            found += (match.span() for match in pattern.finditer(text) if match.end() > match.start())
+        return _merged(found) if found else found
+
+    def mask(self, text: str) -> tuple[str, bool]:
+        """The text with each secret replaced by ``***``, and whether there was any."""
+        spans = self.spans(text)
+        if not spans:
+            return text, False
+        pieces: list[str] = []
+        position = 0
+        for start, end in spans:
+            pieces += (text[position:start], MASK)
+            position = end
+        pieces.append(text[position:])
+        return "".join(pieces), True
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    spans.sort()
+    merged = [spans[0]]
+    for start, end in spans[1:]:
+        last_start, last_end = merged[-1]
+        if start <= last_end:
+            merged[-1] = (last_start, max(last_end, end))
+        else:
+            merged.append((start, end))
+    return merged

@@ -1,0 +1,121 @@
+"""Runs tasks in Celery's own tracer and sends itself SIGUSR1 while hooks of ours run; prints what became of each.
+
+``python -m tests.apps.soft_limits worker|other|late|short ROUNDS``: with the worker's signal handler; with a handler of
+somebody else's; with a signal that comes when the body has ended; with a body that ends at once. Two lines come out:
+how many signals struck in a hook, and how the tasks ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from types import FrameType
+from typing import Any
+
+from billiard.pool import soft_timeout_sighandler
+from celery import Celery, signals
+from celery.app.trace import build_tracer
+
+from otel_taskmon import _safely
+from otel_taskmon._safely import SoftTimeLimitExceeded, entering_task, leaving_task, safely
+
+HOOK_S = 0.006
+BODY_S = 2.0
+mode, rounds = sys.argv[1], int(sys.argv[2])
+app = Celery("soft_limits", broker="memory://", set_as_current=True)
+app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False)
+fire, sent = threading.Event(), threading.Event()
+delay = 0.0
+kept = 0
+
+
+def spin(seconds: float) -> None:
+    """Python code that a signal can strike at any bytecode."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        len(str(until))
+
+
+def strike_here() -> None:
+    """Stay here until the signal has struck, however busy the machine is."""
+    sent.clear()
+    fire.set()
+    while not sent.is_set():
+        spin(0.0005)
+    spin(0.001)
+
+
+@app.task(name="soft_limits.body")
+def body() -> str:
+    try:
+        spin(0.0 if mode == "short" else 0.02 if mode == "late" else BODY_S)
+    except SoftTimeLimitExceeded:
+        return "limit"
+    return "no limit"
+
+
+@safely("prerun")
+def prerun(**_: object) -> None:
+    entering_task()
+    if mode == "worker":  # at any point of the hook, and now and then behind it
+        fire.set()
+        spin(HOOK_S)
+    elif mode != "late":
+        strike_here()
+
+
+@safely("postrun")
+def postrun(**_: object) -> None:
+    leaving_task()
+    if mode == "late":
+        strike_here()
+
+
+def other_handler(_number: int, _frame: FrameType | None) -> None:
+    raise SoftTimeLimitExceeded
+
+
+def count_kept() -> None:
+    keep = _safely._keeper.keep
+
+    def counted() -> bool:
+        global kept
+        kept += 1
+        return keep()
+
+    _safely._keeper.keep = counted  # type: ignore[method-assign]  # watched, not replaced
+
+
+def send_signals() -> None:
+    while True:
+        fire.wait()
+        fire.clear()
+        time.sleep(delay)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        sent.set()
+
+
+def main() -> None:
+    global delay
+    signal.signal(signal.SIGUSR1, other_handler if mode == "other" else soft_timeout_sighandler)
+    signals.task_prerun.connect(prerun, weak=False)
+    signals.task_postrun.connect(postrun, weak=False)
+    threading.Thread(target=send_signals, daemon=True).start()
+    app.finalize()
+    count_kept()
+    sys.setswitchinterval(0.0001)  # the sender is to have its turn while a hook spins
+    seen: Counter[str] = Counter()
+    for number in range(rounds):
+        delay = HOOK_S * 0.7 * number / rounds
+        tracer: Any = build_tracer("soft_limits.body", body, app=app)
+        result = tracer(f"id-{number}", (), {}, {"id": f"id-{number}", "delivery_info": {}})
+        seen[str(result[0])] += 1
+    sys.stdout.write(f"{kept}\n{json.dumps(seen)}\n")
+
+
+main()
