@@ -1,0 +1,47 @@
+"""``taskmon migrate``: brings the tables of a ClickHouse to this program's schema."""
+
+from __future__ import annotations
+
+import click
+
+from otel_taskmon.cli.command_group import needs
+from otel_taskmon.cli.options import read_settings, setting_options
+from otel_taskmon.settings import ReaderSettings
+
+FLAGS = {"--url": "clickhouse_url"}
+
+
+@click.command("migrate", short_help="Create or update the tables of a ClickHouse.")
+@setting_options(ReaderSettings, FLAGS)
+@click.option("--dry-run", is_flag=True, help="Say what would be applied, and apply nothing.")
+def command(dry_run: bool, **given: str | None) -> None:
+    """Create or update the tables in a ClickHouse of yours; "taskmon serve" does it for its own at each start.
+
+    The user needs the right to create tables: TASKMON_CLICKHOUSE_USER, TASKMON_CLICKHOUSE_PASSWORD (or …_FILE).
+    May be run any number of times; one that was cut short is finished by the next.
+
+    \b
+    Example:
+      TASKMON_CLICKHOUSE_USER=admin taskmon migrate --url http://clickhouse.internal:8123 --dry-run
+    """
+    settings = read_settings(ReaderSettings, FLAGS, given)
+    needs("cli", "clickhouse_connect")
+    from otel_taskmon import migrate
+    from otel_taskmon.errors import QueryFailed, TaskmonError
+    from otel_taskmon.queries.connection import connect
+
+    try:
+        with connect(
+            settings.clickhouse_url, settings.clickhouse_user, settings.clickhouse_password or ""
+        ) as client:
+            database = migrate.ClickHouseDatabase(client)
+            steps = migrate.pending(database) if dry_run else migrate.apply(database)
+    except QueryFailed as error:
+        user = settings.clickhouse_user
+        raise TaskmonError(
+            f"{error}\nIs {user!r} allowed to create tables? Else set TASKMON_CLICKHOUSE_USER."
+        ) from error
+    for step in steps:
+        print(f"{'would apply' if dry_run else 'applied'} {step.version:04d}_{step.name}")
+    if not steps:
+        print("nothing to do: the tables are up to date")

@@ -1,0 +1,131 @@
+"""The ``taskmon`` command: help, exit codes, missing extras, and what it imports."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import socket
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from otel_taskmon._setting_fields import spec_of
+from otel_taskmon.cli import cli
+from otel_taskmon.cli.options import BOTH_FLAGS, STORE_FLAGS, VIEWER_FLAGS
+from otel_taskmon.settings import ALL
+
+COMMANDS = list(cli.list_commands(click.Context(cli)))
+HEAVY = (
+    "celery",
+    "chdb",
+    "clickhouse_connect",
+    "opentelemetry",
+    "pandas",
+    "redis",
+    "rich",
+    "streamlit",
+    "uvicorn",
+)
+
+
+def test_help_lists_every_command() -> None:
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for name in COMMANDS:
+        assert f"  {name} " in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_has_an_example_and_names_the_variables(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"], terminal_width=200)
+    assert result.exit_code == 0
+    assert re.search(rf"Examples?:\n +(TASKMON_\w+=\w+ )?taskmon {name}", result.output)
+    for line in result.output.splitlines():
+        if line.lstrip().startswith("--") and " --help" not in line:
+            assert "env: TASKMON_" in line or line.split()[0] in {"--once", "--dry-run"}, line
+
+
+def test_no_flag_takes_a_secret() -> None:
+    secrets = {f.name for owner in ALL for f in dataclasses.fields(owner) if spec_of(f).secret}  # type: ignore[arg-type]
+    assert secrets
+    assert not secrets & {*STORE_FLAGS.values(), *VIEWER_FLAGS.values(), *BOTH_FLAGS.values()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom otel_taskmon.cli import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_runs_as_a_module_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_taskmon", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("taskmon ")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["serve", "--nonsense"], "No such option"),
+        (["serve", "--http-port", "99999"], "--http-port='99999' is not valid: allowed is a whole number"),
+        (["viewer", "--port", "http"], "--port='http' is not valid"),
+        (["up", "--viewer-port", "-1"], "--viewer-port='-1' is not valid"),
+        (["demo", "--otlp-http-port", "0x1"], "--otlp-http-port='0x1' is not valid"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(args: list[str], said: str) -> None:
+    result = CliRunner().invoke(cli, args)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+def test_a_wrong_variable_is_wrong_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKMON_HTTP_PORT", "many")
+    result = CliRunner().invoke(cli, ["serve"])
+    assert result.exit_code == 2
+    assert "TASKMON_HTTP_PORT='many' is not valid" in result.output
+
+
+def test_an_error_of_ours_is_one_line_and_exit_code_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = str(server.getsockname()[1])
+        args = [sys.executable, "-m", "otel_taskmon", "demo", "--once", "--http-port", taken]
+        done = subprocess.run(args, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: port {taken} on 127.0.0.1 is taken: end the program that listens there, "
+        "or give another one with --http-port or TASKMON_HTTP_PORT\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("serve", "chdb", "store"),
+        ("viewer", "streamlit", "viewer"),
+        ("up", "streamlit", "store,viewer"),
+        ("migrate", "clickhouse_connect", "cli"),
+        ("demo", "redis", "demo"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # what find_spec takes for "not there"
+    result = CliRunner().invoke(cli, [name])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [f"Error: cli {name} needs pip install 'otel-taskmon[{extra}]'"]
