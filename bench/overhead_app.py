@@ -11,7 +11,6 @@ import sys
 
 from celery import Celery, signals
 
-VARIANTS = ("plain", "stock", "ours")
 VARIANT = os.environ.get("BENCH_VARIANT", "plain")
 
 app = Celery("bench", broker=os.environ.get("BENCH_BROKER", "redis://127.0.0.1:6379/0"))
@@ -36,7 +35,7 @@ def _stock() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({"service.name": "bench"}), shutdown_on_exit=False)
+    provider = TracerProvider(resource=Resource.create(), shutdown_on_exit=False)
     provider.add_span_processor(
         BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500, max_queue_size=16384)
     )
