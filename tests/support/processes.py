@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +79,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 15.0) -> int:
+    def stop(self, number: int = SIGTERM, timeout: float = 15.0) -> int:
         """End it and everything in its session; its exit code."""
         self.signal(number)
         deadline = time.monotonic() + timeout
@@ -89,7 +89,7 @@ class Child:
             pass
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, SIGKILL)
         return self.process.wait(max(1.0, deadline - time.monotonic()))
 
     def __enter__(self) -> Self:

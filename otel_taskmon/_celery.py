@@ -1,0 +1,203 @@
+"""Everything that reaches behind the public interfaces of Celery and of the stock instrumentor.
+
+All of it is here, so that a new release of either is checked in one place: each function answers None or ""
+instead of raising when what it looks for has moved, and ``missing_parts`` says what that is.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any, Protocol
+
+from celery import Celery, current_app, current_task, signals
+from opentelemetry import trace
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.instrumentation.celery import utils as stock_utils
+from opentelemetry.trace import Span
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+STOCK_MODULE = "opentelemetry.instrumentation.celery"
+Receiver = Callable[..., object]
+
+_MESSAGING_SYSTEMS = {
+    "amqp": "rabbitmq",
+    "amqps": "rabbitmq",
+    "pyamqp": "rabbitmq",
+    "librabbitmq": "rabbitmq",
+    "redis": "redis",
+    "rediss": "redis",
+    "sentinel": "redis",
+    "valkey": "redis",
+    "valkeys": "redis",
+    "sqs": "aws_sqs",
+    "confluentkafka": "kafka",
+    "azureservicebus": "servicebus",
+    "gcpubsub": "gcp_pubsub",
+}
+"""URL scheme of the broker -> value of ``messaging.system``; others stand for themselves."""
+
+_systems: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_queue_names: dict[tuple[int, str, str], str] = {}
+_QUEUE_NAMES_KEPT = 1000
+_instrument_lock = threading.Lock()
+
+
+class TakesProcessors(Protocol):
+    """A tracer provider, or the list of processors behind a tracer."""
+
+    def add_span_processor(self, span_processor: Any) -> None: ...
+
+    def force_flush(self, timeout_millis: int = ...) -> bool: ...
+
+
+# ---- the stock instrumentor --------------------------------------------------------------------------------
+def instrument_once() -> CeleryInstrumentor:
+    """The stock instrumentor, instrumenting now unless somebody did before."""
+    with _instrument_lock:
+        instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]  # a singleton
+        if not instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.instrument()
+        return instrumentor
+
+
+def stock_active() -> bool:
+    """False once somebody has called ``uninstrument()``."""
+    return bool(getattr(CeleryInstrumentor._instance, "is_instrumented_by_opentelemetry", False))
+
+
+def take_stock_receivers(signal: Any) -> list[Receiver]:
+    """Disconnect what the stock instrumentor connected to ``signal``, and give it back, in order."""
+    taken = [
+        receiver
+        for _, receiver in list(signal.receivers or ())
+        if str(getattr(receiver, "__module__", "")).startswith(STOCK_MODULE)
+    ]
+    for receiver in taken:
+        signal.disconnect(receiver)
+    return taken
+
+
+def stock_span(holder: object, task_id: Any, *, publish: bool) -> Span | None:
+    """The open span that the stock receivers keep on ``holder`` (a task, or the sender they were given)."""
+    found = stock_utils.retrieve_context(holder, task_id, is_publish=publish)
+    return None if found is None else found[0]
+
+
+def close_stock_publish(holder: object, task_id: Any) -> None:
+    """End the publish span on ``holder`` and leave its context, as the stock receiver does after a publish."""
+    found = stock_utils.retrieve_context(holder, task_id, is_publish=True)
+    if found is None:
+        return
+    activation: AbstractContextManager[Span] = found[1]
+    stock_utils.detach_context(holder, task_id, is_publish=True)
+    activation.__exit__(None, None, None)
+
+
+def span_target() -> TakesProcessors | None:
+    """Where the stock instrumentor's spans go; None while no SDK provider is set up.
+
+    An explicit ``CeleryInstrumentor().instrument(tracer_provider=…)`` goes before the global provider.
+    """
+    tracer = getattr(CeleryInstrumentor._instance, "_tracer", None)
+    candidates: tuple[Any, Any] = (getattr(tracer, "span_processor", None), trace.get_tracer_provider())
+    return next((found for found in candidates if hasattr(found, "add_span_processor")), None)
+
+
+# ---- Celery ------------------------------------------------------------------------------------------------
+def current_execution() -> tuple[Any, Any] | None:
+    """(task, request) of what runs in this thread now, or None."""
+    task = current_task._get_current_object()
+    if task is None:
+        return None
+    request = task.request
+    return None if request is None else (task, request)
+
+
+def request_dict(request: Any) -> dict[str, Any] | None:
+    """The dict of a worker's ``Request`` that the pool process will see as ``task.request``."""
+    found = getattr(request, "_request_dict", None)
+    return found if isinstance(found, dict) else None
+
+
+def app_or_current(app: Celery | None) -> Celery:
+    return app if app is not None else current_app._get_current_object()
+
+
+def messaging_system(app: Any) -> str:
+    """``messaging.system`` from the broker's URL, "" when it has none; asked of each app once, as it is slow."""
+    if app not in _systems:
+        url = app.conf.broker_read_url or app.conf.broker_url or app.conf.broker_write_url
+        if isinstance(url, (list, tuple)):
+            url = url[0] if url else ""
+        scheme = str(url or "amqp://").partition("://")[0].partition("+")[0].lower()
+        _systems[app] = _MESSAGING_SYSTEMS.get(scheme, scheme)
+    return _systems[app]
+
+
+def app_timezone(app: Any) -> tzinfo:
+    """What a time without zone in a message means."""
+    zone = getattr(app, "timezone", None)
+    return zone if isinstance(zone, tzinfo) else UTC
+
+
+def queue_of(app: Any, delivery_info: Mapping[str, Any]) -> str:
+    """The queue a message came from, "" when it cannot be told.
+
+    The default exchange routes by queue name; else it is the one declared queue with that exchange and key.
+    """
+    exchange, key = delivery_info.get("exchange") or "", delivery_info.get("routing_key") or ""
+    if not isinstance(exchange, str) or not isinstance(key, str):
+        return ""
+    if not exchange:
+        return key
+    known = (id(app), exchange, key)
+    if known not in _queue_names:
+        if len(_queue_names) >= _QUEUE_NAMES_KEPT:
+            _queue_names.clear()
+        _queue_names[known] = next(
+            (
+                name
+                for name, queue in app.amqp.queues.items()
+                if queue.exchange is not None and queue.exchange.name == exchange and queue.routing_key == key
+            ),
+            "",
+        )
+    return _queue_names[known]
+
+
+def wrap_send_task(around: Callable[[Any, Callable[[], Any]], Any]) -> None:
+    """Run every ``Celery.send_task`` as ``around(app, call)``, once per process.
+
+    No signal says that a publish failed, and all of Celery's ways to publish end in this method.
+    """
+    original = Celery.send_task
+    if hasattr(original, "_taskmon_around"):
+        return
+
+    @functools.wraps(original)
+    def send_task(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return around(self, functools.partial(original, self, *args, **kwargs))
+
+    send_task._taskmon_around = around  # type: ignore[attr-defined]
+    Celery.send_task = send_task
+
+
+def missing_parts() -> list[str]:
+    """What this module expects and does not find in the installed versions; asked after instrumenting."""
+    wanted: list[tuple[object, str]] = [
+        (Celery, "send_task"),
+        (stock_utils, "retrieve_context"),
+        (stock_utils, "detach_context"),
+        (CeleryInstrumentor._instance, "_tracer"),
+        (current_task, "_get_current_object"),
+        (signals.task_postrun, "receivers"),
+    ]
+    return [
+        f"{getattr(owner, '__name__', owner)!s}.{name}" for owner, name in wanted if not hasattr(owner, name)
+    ]

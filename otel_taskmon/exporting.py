@@ -1,0 +1,178 @@
+"""The tracer provider that is built where nobody set one up, and sending from it.
+
+It follows the standard ``OTEL_*`` variables; only the defaults are ours: OTLP over HTTP to 127.0.0.1, a short
+delay, and no shutdown at exit (the SDK's takes 10 s and more when the collector hangs; see ``flushing``).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
+
+from otel_taskmon.errors import SettingError
+from otel_taskmon.settings import Settings
+
+GRPC, HTTP = "grpc", "http/protobuf"
+DEFAULT_ENDPOINTS = {GRPC: "http://127.0.0.1:4317", HTTP: "http://127.0.0.1:4318/v1/traces"}
+QUEUE_SPANS = 10_000
+BATCH_SPANS = 512
+REQUEST_BYTES = 4 * 1024 * 1024
+"""Aim for one request; a batch by count alone can pass the 16 MiB that receivers allow."""
+_SPAN_BYTES = 1024
+"""Of a span without its long texts: ids, times, short attributes, keys."""
+_PLUGINS = "opentelemetry_traces_exporter"
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Which exporters the environment asks for, checked before anything is built."""
+
+    exporters: tuple[str, ...]
+    protocol: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> ExportPlan:
+        """Read OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL.
+
+        Raises SettingError for a value that no exporter stands behind.
+        """
+        environ = os.environ if environ is None else environ
+        listed = environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+        names = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+        known = {"otlp", "console", "none"}
+        if not known.issuperset(names):
+            known |= {plugin.name for plugin in entry_points(group=_PLUGINS)}
+        for name in names:
+            if name not in known:
+                raise SettingError("OTEL_TRACES_EXPORTER", listed, f"a list of {', '.join(sorted(known))}")
+        variable = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+        if not environ.get(variable, "").strip():
+            variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
+        protocol = environ.get(variable, "").strip() or HTTP
+        if protocol not in (GRPC, HTTP):
+            raise SettingError(variable, protocol, f"{GRPC} or {HTTP}")
+        return cls(() if "none" in names else names, protocol)
+
+
+def build_provider(plan: ExportPlan, settings: Settings, service_name: str) -> TracerProvider:
+    """A provider that sends as ``plan`` says; nothing is connected before the first batch."""
+    provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
+    for name in plan.exporters:
+        if name == "console":
+            provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+            continue
+        provider.add_span_processor(
+            BatchSpanProcessor(
+                PerProcessExporter(_exporter_factory(name, plan.protocol)),
+                max_queue_size=QUEUE_SPANS,
+                max_export_batch_size=BATCH_SPANS,
+                schedule_delay_millis=settings.export_interval_ms,
+            )
+        )
+    return provider
+
+
+def preload(plan: ExportPlan) -> None:
+    """Import what :func:`build_provider` will need (gRPC takes 100 ms)."""
+    for name in plan.exporters:
+        if name != "console":
+            _exporter_factory(name, plan.protocol)
+
+
+class PerProcessExporter(SpanExporter):
+    """Makes the real exporter at the first batch of each process, and keeps requests to a sane size.
+
+    A connection that was opened before a fork must not be used on both sides of it, and pool processes are
+    forked at any time. The batch processor's own thread is what calls here, so making it costs no task anything.
+    """
+
+    def __init__(self, make: Callable[[], SpanExporter]) -> None:
+        self._make = make
+        self._made: SpanExporter | None = None
+        self._process = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        exporter = self._here()
+        results = [exporter.export(part) for part in in_parts(spans, REQUEST_BYTES)]
+        failed = any(result is not SpanExportResult.SUCCESS for result in results)
+        return SpanExportResult.FAILURE if failed else SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        if self._made is not None and self._process == os.getpid():
+            self._made.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the interface has it
+        return True  # export() has sent it all when it returns
+
+    def _here(self) -> SpanExporter:
+        if self._made is None or self._process != os.getpid():
+            self._made, self._process = self._make(), os.getpid()
+        return self._made
+
+
+def in_parts(spans: Sequence[ReadableSpan], most_bytes: int) -> Iterator[Sequence[ReadableSpan]]:
+    """``spans`` in order, in parts of about ``most_bytes`` (one span may be larger)."""
+    part: list[ReadableSpan] = []
+    size = 0
+    for span in spans:
+        weight = _weight(span)
+        if part and size + weight > most_bytes:
+            yield part
+            part, size = [], 0
+        part.append(span)
+        size += weight
+    if part:
+        yield part
+
+
+def _weight(span: ReadableSpan) -> int:
+    texts = list((span.attributes or {}).values())
+    for event in span.events:
+        texts += (event.attributes or {}).values()
+    return _SPAN_BYTES + sum(len(text) for text in texts if isinstance(text, str))
+
+
+def _resource(service_name: str) -> Resource:
+    """``service.name`` and ``host.name`` unless the environment names them; no process id: the provider is forked."""
+    ours = {"service.name": service_name, "host.name": socket.gethostname()}
+    said = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    named = {part.partition("=")[0].strip() for part in said.split(",")}
+    if os.environ.get("OTEL_SERVICE_NAME"):
+        named.add("service.name")
+    return Resource.create({key: value for key, value in ours.items() if key not in named})
+
+
+def _exporter_factory(name: str, protocol: str) -> Callable[[], SpanExporter]:
+    """What makes the exporter; its module is imported here."""
+    if name != "otlp":
+        (plugin,) = list(entry_points(group=_PLUGINS, name=name))[:1]
+        factory: Callable[[], SpanExporter] = plugin.load()
+        return factory
+    kind: Callable[..., SpanExporter]
+    if protocol == GRPC:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+
+        kind = GrpcExporter
+    else:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+        kind = HttpExporter
+    named = any(
+        os.environ.get(variable)
+        for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    endpoint = None if named else DEFAULT_ENDPOINTS[protocol]
+    return lambda: kind(endpoint=endpoint)

@@ -1,0 +1,179 @@
+"""How an execution ended: what the run span says after the task's own code has run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from billiard.einfo import ExceptionWithTraceback
+from celery import states
+from celery.exceptions import Ignore, Reject, Retry
+from celery.utils.serialization import UnpickleableExceptionWrapper
+from opentelemetry.trace import Status, StatusCode
+
+from otel_taskmon import semconv
+from otel_taskmon.execution import Execution
+from otel_taskmon.facts import Attributes, Recorder, encode, join_notes
+from otel_taskmon.payload import ExceptionRecord, describe_exception
+
+STATUS_TEXT_MAX = 200
+"""Characters of the span status's description; the whole text is in the exception event."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Celery's ``task_postrun`` tells."""
+
+    state: str | None
+    """None: torn down (time limit, termination, SystemExit …)."""
+    value: object
+    """The result on SUCCESS, else the exception."""
+
+
+def of_postrun(state: str | None, value: object, *, eager: bool) -> Outcome:
+    """The outcome, also of an eager task that raises to its caller: Celery gives no state for those."""
+    error = sys.exc_info()[1]
+    if state is not None or not eager or error is None:
+        return Outcome(state, value)
+    for kind, its_state in ((Retry, states.RETRY), (Reject, states.REJECTED), (Ignore, states.IGNORED)):
+        if isinstance(error, kind):
+            return Outcome(its_state, error)
+    return Outcome(states.FAILURE, error)
+
+
+def record(recorder: Recorder, execution: Execution, task: Any, outcome: Outcome) -> None:
+    """Write the outcome on the run span, which the stock instrumentor ends right after."""
+    if not execution.span.is_recording():
+        return
+    if outcome.state is None:
+        execution.span.set_attributes({semconv.TORN: True})
+        return
+    # first, so that it is there whatever happens to the rest
+    execution.span.set_attributes({semconv.CELERY_STATE: outcome.state})
+    attributes: Attributes = {}
+    write = _BY_STATE.get(outcome.state)
+    notes = write(recorder, execution, task, outcome, attributes) if write else ()
+    if notes:
+        attributes[semconv.PAYLOAD_NOTES] = join_notes((*execution.notes, *notes))
+    if attributes:
+        execution.span.set_attributes(attributes)
+
+
+def real_exception(error: object) -> BaseException | None:
+    """The exception inside billiard's wrapper."""
+    if isinstance(error, ExceptionWithTraceback):
+        error = error.exc
+    return error if isinstance(error, BaseException) else None
+
+
+def retry_cause(retry: BaseException) -> BaseException | None:
+    """Why a task asked to be retried: what it named, else what it was handling; None for a plain retry.
+
+    ``Retry.exc`` has lost its traceback where Celery could not pickle the exception: then the one being
+    handled is the original.
+    """
+    handled = retry.__cause__ or retry.__context__
+    named = real_exception(getattr(retry, "exc", None))
+    if named is None or isinstance(named, UnpickleableExceptionWrapper):
+        return handled or named
+    return named
+
+
+def add_exception(span: Any, found: ExceptionRecord) -> None:
+    """The exception event, masked and bounded by ``describe_exception``."""
+    span.add_event(
+        semconv.EXCEPTION_EVENT,
+        {
+            semconv.EXCEPTION_TYPE: found.type,
+            semconv.EXCEPTION_MESSAGE: found.message,
+            semconv.EXCEPTION_STACKTRACE: found.stacktrace,
+            semconv.EXCEPTION_FINGERPRINT: found.fingerprint,
+        },
+    )
+
+
+def error_status(found: ExceptionRecord) -> Status:
+    """ERROR with a short form of the masked text."""
+    return Status(StatusCode.ERROR, f"{found.type}: {found.message}"[:STATUS_TEXT_MAX])
+
+
+Writer = Callable[[Recorder, Execution, Any, Outcome, Attributes], tuple[str, ...]]
+
+
+def _success(
+    recorder: Recorder, _execution: Execution, _task: Any, outcome: Outcome, into: Attributes
+) -> tuple[str, ...]:
+    encoded = encode(recorder, "result", outcome.value)
+    if encoded is None:
+        return ("result:dropped",)
+    into[semconv.RESULT] = encoded.text
+    return encoded.notes
+
+
+def _failure(
+    recorder: Recorder, execution: Execution, task: Any, outcome: Outcome, into: Attributes
+) -> tuple[str, ...]:
+    error = real_exception(outcome.value)
+    failed = error is None or not _is_expected(task, error)
+    if failed:
+        execution.span.set_status(Status(StatusCode.ERROR))
+    if error is None:
+        return ()
+    found = describe_exception(error, recorder.encoder)
+    add_exception(execution.span, found)
+    if failed:
+        into[semconv.ERROR_TYPE] = found.type
+        execution.span.set_status(error_status(found))
+    return found.notes
+
+
+def _is_expected(task: Any, error: BaseException) -> bool:
+    """Declared in ``throws``: a class, or a tuple of them; Celery checks it no better than that."""
+    try:
+        return bool(task.throws) and isinstance(error, task.throws)
+    except TypeError:
+        return False
+
+
+def _retry(
+    recorder: Recorder, execution: Execution, _task: Any, outcome: Outcome, into: Attributes
+) -> tuple[str, ...]:
+    if not isinstance(outcome.value, BaseException):
+        return ()
+    notes: tuple[str, ...] = ()
+    cause = retry_cause(outcome.value)
+    if cause is not None:
+        found = describe_exception(cause, recorder.encoder)
+        add_exception(execution.span, found)
+        notes = found.notes
+    return (*notes, *_reason(recorder, outcome.value, into))
+
+
+def _given_up(
+    recorder: Recorder, _execution: Execution, _task: Any, outcome: Outcome, into: Attributes
+) -> tuple[str, ...]:
+    """IGNORED and REJECTED."""
+    return _reason(recorder, outcome.value, into)
+
+
+def _reason(recorder: Recorder, error: object, into: Attributes) -> tuple[str, ...]:
+    """Reject carries its reason and a flag; the others are read as Celery itself logs them."""
+    text = str(error.reason or "") if isinstance(error, Reject) else str(error)
+    if isinstance(error, Reject) and error.requeue:
+        text = f"{text} (requeued)".strip()
+    if not text:
+        return ()
+    encoded = recorder.encoder.text(text, part="exception")
+    into[semconv.REASON] = encoded.text
+    return encoded.notes
+
+
+_BY_STATE: dict[str, Writer] = {
+    states.SUCCESS: _success,
+    states.FAILURE: _failure,
+    states.RETRY: _retry,
+    states.IGNORED: _given_up,
+    states.REJECTED: _given_up,
+}

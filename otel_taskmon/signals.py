@@ -1,0 +1,94 @@
+"""Which handler hangs on which Celery signal; the stock instrumentor's are called by ours."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from typing import Any
+
+from celery import signals
+
+from otel_taskmon import _celery, semconv
+from otel_taskmon._safely import entering_task, leaving_task, safely
+from otel_taskmon.boot import new_id
+from otel_taskmon.facts import Recorder
+from otel_taskmon.lifecycle import Lifecycle
+from otel_taskmon.processor import TaskSpanProcessor
+from otel_taskmon.publishing import Publishing
+from otel_taskmon.running import Running
+
+
+class Hooks:
+    """All our handlers, made once per process that calls ``instrument()``."""
+
+    def __init__(self, recorder: Recorder, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self._processor = TaskSpanProcessor(recorder, lifecycle.boot)
+        self._publishing = Publishing(recorder)
+        self._running = Running(recorder, lifecycle.boot)
+
+    def connect(self) -> list[str]:
+        """Connect everything; called again, it takes over stock receivers that were connected since.
+
+        Gives the names of the signals on which no stock receiver was ever found: none in the versions we know.
+        """
+        # these two put unmasked, unbounded exception text on the span, and mark expected failures as errors
+        _celery.take_stock_receivers(signals.task_failure)
+        _celery.take_stock_receivers(signals.task_retry)
+        missing: list[str] = []
+        # the others are called by our own, see running and publishing
+        for signal, ours, calls, stock in (
+            (signals.task_prerun, self.prerun, self._running, "stock_before"),
+            (signals.task_postrun, self.postrun, self._running, "stock_after"),
+            (signals.before_task_publish, self.before_publish, self._publishing, "stock_before"),
+            (signals.after_task_publish, self._publishing.after, self._publishing, "stock_after"),
+        ):
+            taken = _celery.take_stock_receivers(signal)
+            if taken:
+                setattr(calls, stock, taken)
+            elif not getattr(calls, stock):
+                missing.append(signal.name)
+            signal.connect(ours, weak=False, dispatch_uid=f"taskmon.{signal.name}")
+        _celery.wrap_send_task(self._publishing.around_send)
+        signals.task_received.connect(self.received, weak=False, dispatch_uid="taskmon.received")
+        lifecycle = self._lifecycle
+        for signal, handler in (
+            (signals.worker_init, lifecycle.worker_starts),
+            (signals.worker_process_init, lifecycle.pool_process_starts),
+            (signals.worker_process_shutdown, lifecycle.worker_ends),
+            (signals.worker_shutdown, lifecycle.worker_ends),
+        ):
+            signal.connect(handler, weak=False, dispatch_uid=f"taskmon.{signal.name}")
+        atexit.unregister(lifecycle.process_ends)
+        atexit.register(lifecycle.process_ends)
+        return missing
+
+    def attach(self) -> None:
+        """Join the provider that is set up already, if one is."""
+        self._lifecycle.attach(self._processor)
+
+    @safely("before publish")
+    def before_publish(self, sender: object = None, **signal: Any) -> None:
+        self._lifecycle.ensure(self._processor)
+        self._publishing.before(sender, **signal)
+
+    @safely("receive stamps")
+    def received(self, request: Any = None, **_signal: Any) -> None:
+        """In the worker's main process: (task id, retries) is not unique under redelivery, this id is."""
+        stamped = _celery.request_dict(request)
+        if stamped is not None:
+            stamped[semconv.REQUEST_RECEIVED_AT] = time.time_ns()
+            stamped[semconv.REQUEST_EXECUTION_ID] = new_id()
+
+    @safely("before the run")
+    def prerun(self, task: Any = None, **signal: Any) -> None:
+        if not task.request.is_eager:  # an eager one inside another goes by the limit of that
+            entering_task()
+        self._lifecycle.ensure(self._processor)
+        self._running.before(task, signal)
+
+    @safely("after the run")
+    def postrun(self, task: Any = None, state: str | None = None, **signal: Any) -> None:
+        if not task.request.is_eager:
+            leaving_task()
+        self._running.after(task, state, signal)
