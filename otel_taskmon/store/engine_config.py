@@ -1,0 +1,49 @@
+"""The engine's limits. chDB reads them from a file when it starts; several cannot be set in any other way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+MIB: Final = 1 << 20
+DEFAULT_MEMORY_CEILING: Final = 2048 * MIB
+MIN_FREE_DISK_BYTES: Final = 256 * MIB
+"""An insert is refused below this: with nothing free even DROP PARTITION fails, and retention could never run again."""
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+
+
+def default_memory_bytes() -> int:
+    """A quarter of the machine's (or the container's) memory, at most 2 GiB."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or its limit is "max"
+        total = min(total, int(_CGROUP_LIMIT.read_text()))
+    return min(total // 4, DEFAULT_MEMORY_CEILING)
+
+
+def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MIN_FREE_DISK_BYTES) -> None:
+    """Write the engine's configuration file to ``path``."""
+    server = {
+        "max_server_memory_usage": memory_bytes,
+        # These are ceilings, not allocations; the defaults (5 GB each) are meant for a machine of its own.
+        "mark_cache_size": 64 * MIB,
+        "index_mark_cache_size": 16 * MIB,
+        "uncompressed_cache_size": 0,
+        "max_thread_pool_size": 200,
+    }
+    merge_tree = {"min_free_disk_bytes_to_perform_insert": min_free_disk_bytes}
+    lines = [
+        "<clickhouse>",
+        *_elements(server),
+        "<merge_tree>",
+        *_elements(merge_tree),
+        "</merge_tree>",
+        "</clickhouse>",
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _elements(values: dict[str, int]) -> list[str]:
+    return [f"<{name}>{escape(str(value))}</{name}>" for name, value in values.items()]

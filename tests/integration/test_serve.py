@@ -1,0 +1,134 @@
+"""Starting and stopping the store."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.http import basic, post
+from tests.support.processes import Child, free_port
+from tests.support.store import READY, running_store, start_store
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def _serve(
+    tmp_path: Path, *args: str, data_dir: Path | None = None, env: dict[str, str] | None = None
+) -> Child:
+    directory = data_dir or tmp_path / "other"
+    command = [sys.executable, "-m", "otel_taskmon.store", "--data-dir", str(directory), *args]
+    return Child(command, tmp_path / "second.log", env=env)
+
+
+def _ports(**chosen: int) -> list[str]:
+    names = ("http_port", "otlp_http_port", "otlp_grpc_port")
+    return [
+        part
+        for name in names
+        for part in (f"--{name.replace('_', '-')}", str(chosen.get(name) or free_port()))
+    ]
+
+
+def _fails(child: Child, code: int, *words: str) -> None:
+    with child:
+        wait_until(lambda: not child.running(), "the second store to end", timeout=20, context=child.output)
+        assert child.process.returncode == code, child.output()
+        for word in words:
+            assert word in child.output()
+        assert "Traceback" not in child.output()
+
+
+def test_a_second_store_on_the_same_directory(tmp_path: Path) -> None:
+    with running_store(tmp_path) as store:
+        second = _serve(tmp_path, *_ports(), data_dir=store.data_dir)
+        _fails(second, 1, f"already running on port {store.http_port}", "--data-dir")
+        assert post(store.url, "SELECT 1").data == b"1\n"
+
+
+@pytest.mark.parametrize("name", ["http_port", "otlp_http_port", "otlp_grpc_port"])
+def test_a_taken_port(tmp_path: Path, name: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        second = _serve(tmp_path, *_ports(**{name: port}))
+        flag = f"--{name.replace('_', '-')}"
+        _fails(second, 1, f"port {port}", flag, f"TASKMON_{name.upper()}", "stop the program")
+
+
+def test_wrong_settings(tmp_path: Path) -> None:
+    _fails(_serve(tmp_path, "--http-port", "http"), 2, "http_port", "'http'")
+    _fails(_serve(tmp_path, "--host", "192.0.2.1", *_ports()), 1, "192.0.2.1", "--host")
+    (tmp_path / "file").write_text("")
+    _fails(_serve(tmp_path, *_ports(), data_dir=tmp_path / "file"), 1, str(tmp_path / "file"), "--data-dir")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_within_five_seconds_whatever_runs(tmp_path: Path, number: int) -> None:
+    with running_store(tmp_path) as store:
+        connections = []
+        for sql in (
+            "SELECT number FROM system.numbers",
+            "SELECT sum(sipHash64(number)) FROM numbers(100000000000)",
+        ):
+            connection = socket.create_connection(("127.0.0.1", store.http_port))
+            head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sql)}\r\n\r\n{sql}"
+            connection.sendall(head.encode())
+            connections.append(connection)
+        half_sent = socket.create_connection(("127.0.0.1", store.http_port))
+        path = f"/?query=INSERT%20INTO%20otel.saved_views%20FORMAT%20TSV&user=admin&password={store.admin_password}"
+        half_sent.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n".encode())
+        connections.append(half_sent)
+        count = "SELECT count() FROM system.processes"
+        wait_until(lambda: int(post(store.url, count).data) >= 3, "statements to run", timeout=10)
+        began = time.monotonic()
+        store.child.signal(number)
+        assert store.child.process.wait(10) == 0, store.child.output()
+        assert time.monotonic() - began < 5
+        for connection in connections:
+            connection.close()
+        assert "Traceback" not in store.child.output()
+        assert "ERROR" not in store.child.output()
+
+
+def test_rows_and_passwords_outlive_a_stop_and_a_kill(tmp_path: Path) -> None:
+    passwords = []
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        store = start_store(tmp_path / "data", tmp_path / "store.log")
+        try:
+            passwords.append(store.admin_password)
+            headers = basic("admin", store.admin_password)
+            sql = "INSERT INTO otel.otel_traces (Timestamp, TraceId) VALUES (now(), 'kept')"
+            assert post(store.url, sql, headers=headers).status == 200
+            rows = post(store.url, "SELECT count() FROM otel.otel_traces WHERE TraceId = 'kept'").data
+            assert int(rows) == len(passwords)
+        finally:
+            store.child.stop(number)
+        (tmp_path / "store.log").write_text("")
+    assert len(set(passwords)) == 1
+
+
+def test_passwords_from_the_environment_are_not_written(tmp_path: Path) -> None:
+    env = {"TASKMON_ADMIN_PASSWORD": "päss:word", "TASKMON_INGEST_PASSWORD": "other"}
+    with running_store(tmp_path, env=env) as store:
+        assert not list(store.data_dir.glob("*.password"))
+        assert post(store.url, "SELECT 1", user="admin", password="päss:word").status == 200
+        assert post(store.url, "SELECT 1", user="ingest", password="päss:word").status == 401
+        assert "päss" not in store.child.output()
+        assert store.data_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_it_says_where_it_listens_only_once_it_does(tmp_path: Path) -> None:
+    with running_store(tmp_path) as store:
+        said = store.child.output()
+        for port in (store.http_port, store.otlp_http_port, store.otlp_grpc_port):
+            assert f"http://127.0.0.1:{port}" in said
+            with socket.create_connection(("127.0.0.1", port), timeout=2):
+                pass
+        assert said.rstrip().endswith(READY)
