@@ -1,0 +1,83 @@
+-- Hourly counts, sums and percentile sketches, kept long after the rows they come from. Never counted up by inserts: a
+-- batch that is sent again would count twice. Instead every hour that got new rows is computed again from
+-- celery_task_runs FINAL.
+CREATE TABLE IF NOT EXISTS otel.celery_task_stats_1h
+(
+    hour               DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    task_name          LowCardinality(String),
+    app                LowCardinality(String),
+    queue              LowCardinality(String),
+    worker             LowCardinality(String),
+    state              LowCardinality(String),
+    exc_type           LowCardinality(String),
+    runs               UInt64 CODEC(T64, ZSTD(1)),
+    errors             UInt64 CODEC(T64, ZSTD(1)),
+    started            UInt64 CODEC(T64, ZSTD(1)),
+    duration_sum_ns    UInt64 CODEC(T64, ZSTD(1)),
+    duration_min_ns    Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    duration_max_ns    Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    duration_quantiles AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float64),
+    waited             UInt64 CODEC(T64, ZSTD(1)),
+    wait_sum_ns        UInt64 CODEC(T64, ZSTD(1)),
+    wait_max_ns        Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    wait_quantiles     AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float64),
+    computed_at        DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(computed_at)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, task_name, app, queue, worker, state, exc_type)
+TTL hour + INTERVAL 400 DAY DELETE
+SETTINGS ttl_only_drop_parts = 1;
+
+-- Which hours: those of rows that came in since the newest computation, with half an hour to spare; and none whose
+-- rows may already be leaving celery_task_runs, or an hour would shrink with them.
+-- The second half puts in a zero for every group that is there already, so that a group whose last row changed its
+-- state goes to zero and does not stay as it was.
+CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_task_stats_1h_mv
+REFRESH EVERY 5 MINUTE APPEND TO otel.celery_task_stats_1h EMPTY AS
+WITH
+    touched AS
+    (
+        SELECT DISTINCT toStartOfHour(toDateTime(started_at, 'UTC')) AS hour
+        FROM otel.celery_task_runs
+        WHERE
+            ingested_at >= (SELECT max(computed_at) FROM otel.celery_task_stats_1h) - INTERVAL 30 MINUTE
+            AND started_at >= now64(6, 'UTC') - INTERVAL 28 DAY
+    )
+SELECT
+    hour,
+    task_name,
+    app,
+    queue,
+    worker,
+    state,
+    exc_type,
+    countIf(counts) AS runs,
+    countIf(counts AND is_error) AS errors,
+    countIf(counts AND duration_ns IS NOT NULL) AS started,
+    sum(ifNull(duration_ns, 0)) AS duration_sum_ns,
+    min(duration_ns) AS duration_min_ns,
+    max(duration_ns) AS duration_max_ns,
+    quantilesDDStateIf(0.01, 0.5, 0.95, 0.99)(
+        toFloat64(ifNull(duration_ns, 0)), duration_ns IS NOT NULL) AS duration_quantiles,
+    countIf(queue_wait_ns IS NOT NULL) AS waited,
+    sum(ifNull(queue_wait_ns, 0)) AS wait_sum_ns,
+    max(queue_wait_ns) AS wait_max_ns,
+    quantilesDDStateIf(0.01, 0.5, 0.95, 0.99)(
+        toFloat64(ifNull(queue_wait_ns, 0)), queue_wait_ns IS NOT NULL) AS wait_quantiles,
+    now64(6, 'UTC') AS computed_at
+FROM
+(
+    SELECT
+        toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+        task_name, app, queue, worker, state, exc_type, is_error, duration_ns, queue_wait_ns, 1 AS counts
+    FROM otel.celery_task_runs FINAL
+    WHERE hour IN (SELECT hour FROM touched)
+    UNION ALL
+    SELECT
+        hour, task_name, app, queue, worker, state, exc_type, 0 AS is_error, NULL AS duration_ns,
+        NULL AS queue_wait_ns, 0 AS counts
+    FROM otel.celery_task_stats_1h FINAL
+    WHERE hour IN (SELECT hour FROM touched)
+)
+GROUP BY hour, task_name, app, queue, worker, state, exc_type;
