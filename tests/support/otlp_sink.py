@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -75,6 +76,21 @@ class Span:
         return found[0] if found else {}
 
 
+@dataclass(frozen=True)
+class Event:
+    name: str
+    at_ns: int
+    trace_id: str
+    body: str
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+    scope: str
+
+    @property
+    def task_id(self) -> str:
+        return str(self.attributes.get(semconv.MESSAGING_MESSAGE_ID, ""))
+
+
 @dataclass
 class OtlpSink:
     """Listens on loopback while used as a context manager; ``answer`` gives the HTTP status of each request."""
@@ -130,7 +146,23 @@ class OtlpSink:
         return b"".join(part for request in list(self.received) for part in (request.wire, request.body))
 
     def spans(self) -> list[Span]:
-        return [span for request in list(self.received) for span in decode(request.body)]
+        return [
+            span
+            for request in list(self.received)
+            if request.path.endswith("/v1/traces")
+            for span in decode(request.body)
+        ]
+
+    def events(self, name: str = "", task_id: str = "") -> list[Event]:
+        """Log records (of one event name, of one task), oldest first."""
+        found = [
+            event
+            for request in list(self.received)
+            if request.path.endswith("/v1/logs")
+            for event in decode_logs(request.body)
+            if name in ("", event.name) and task_id in ("", event.task_id)
+        ]
+        return sorted(found, key=lambda event: event.at_ns)
 
     def runs(self, task_id: str = "") -> list[Span]:
         """Run spans (of one task), oldest first."""
@@ -168,6 +200,25 @@ def decode(body: bytes) -> list[Span]:
         for per_resource in request.resource_spans
         for per_scope in per_resource.scope_spans
         for span in per_scope.spans
+    ]
+
+
+def decode_logs(body: bytes) -> list[Event]:
+    """The log records of one OTLP request."""
+    request = ExportLogsServiceRequest.FromString(body)
+    return [
+        Event(
+            name=record.event_name,
+            at_ns=record.time_unix_nano,
+            trace_id=record.trace_id.hex(),
+            body=record.body.string_value,
+            attributes=_attributes(record.attributes),
+            resource=_attributes(per_resource.resource.attributes),
+            scope=per_scope.scope.name,
+        )
+        for per_resource in request.resource_logs
+        for per_scope in per_resource.scope_logs
+        for record in per_scope.log_records
     ]
 
 

@@ -57,10 +57,15 @@ class Store:
 
 
 def start_store(
-    data_dir: Path, log: Path, *, env: Mapping[str, str] | None = None, wait: bool = True
+    data_dir: Path,
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    wait: bool = True,
+    http_port: int | None = None,
 ) -> Store:
     """Start a store on free ports; the caller ends ``child``. ``wait``: return when it listens."""
-    http_port, otlp_http_port, otlp_grpc_port = free_port(), free_port(), free_port()
+    http_port, otlp_http_port, otlp_grpc_port = http_port or free_port(), free_port(), free_port()
     args = [
         sys.executable, "-m", "otel_taskmon.store", "--data-dir", str(data_dir), "--http-port", str(http_port),
         "--otlp-http-port", str(otlp_http_port), "--otlp-grpc-port", str(otlp_grpc_port),

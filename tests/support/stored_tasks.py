@@ -137,7 +137,14 @@ def run(
 
 
 def event(
-    what: str, task_id: str, *, at: float, received: float, first: float = 0, retries: int = 0, **extra: object
+    what: str,
+    task_id: str,
+    *,
+    at: float,
+    received: float,
+    first: float = 0,
+    retries: int = 0,
+    **extra: object,
 ) -> Event:
     """``received`` or ``started``, from the worker's main process."""
     attributes = _keys(task_id, "shop.do", retries, extra) | {
@@ -152,10 +159,11 @@ def event(
     return Event(f"taskmon.task.{what}", at, attributes)
 
 
-_SPAN_COLUMNS = (
-    "Timestamp TraceId SpanId ParentSpanId SpanName SpanKind ServiceName ResourceAttributes SpanAttributes Duration "
-    "StatusCode Events.Timestamp Events.Name Events.Attributes"
-).split()
+_SPAN_COLUMNS = [
+    *("Timestamp", "TraceId", "SpanId", "ParentSpanId", "SpanName", "SpanKind", "ServiceName"),
+    *("ResourceAttributes", "SpanAttributes", "Duration", "StatusCode"),
+    *("Events.Timestamp", "Events.Name", "Events.Attributes"),
+]
 
 
 def _span_row(span: Span) -> list[object]:

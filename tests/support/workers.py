@@ -51,15 +51,17 @@ def start_worker(
     return child
 
 
-def run_publisher(directory: Path, environment: Mapping[str, str], code: str, timeout: float = 60.0) -> Any:
-    """Run ``code`` (which sees the shop's names) in a process of its own; what it passed to ``answer``."""
+def run_publisher(
+    directory: Path, environment: Mapping[str, str], code: str, timeout: float = 60.0, app: str = SHOP
+) -> Any:
+    """Run ``code`` (which sees the names of ``app``'s module) in a process of its own; what it passed to ``answer``."""
     script = directory / f"publish-{uuid.uuid4().hex[:6]}.py"
     answer = script.with_suffix(".json")
     script.write_text(
         "import json, pathlib, sys\n"
         "def answer(value):\n"
         f"    pathlib.Path({str(answer)!r}).write_text(json.dumps(value))\n"
-        "from tests.apps.shop import *\n"
+        f"from {app} import *\n"
         f"{code}\n"
     )
     child = Child(

@@ -1,0 +1,21 @@
+"""Serialised records joined into the bytes of one ``Export…ServiceRequest``, without decoding any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from otel_taskmon.outbox.source import Source
+from otel_taskmon.outbox.wire import delimited
+
+
+def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
+    """The request for these records, grouped by resource and scope; the order within a scope stays."""
+    grouped: dict[bytes, dict[bytes, list[bytes]]] = {}
+    for source, body in records:
+        grouped.setdefault(source.resource, {}).setdefault(source.scope, []).append(delimited(b"\x12", body))
+    out: list[bytes] = []
+    for resource, scopes in grouped.items():
+        inner = [resource]
+        inner += [delimited(b"\x12", b"".join([scope, *bodies])) for scope, bodies in scopes.items()]
+        out.append(delimited(b"\x0a", b"".join(inner)))
+    return b"".join(out)
