@@ -1,0 +1,113 @@
+"""The one way to the store: ClickHouse's HTTP interface, of the embedded store and of a ClickHouse server alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client as DriverClient
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
+
+from otel_taskmon.errors import QueryFailed, StoreUnavailable
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+"""Longer than the store's own limit on a query, so that the store's error arrives and not a bare time-out."""
+
+_NO_ANSWER_CODES = frozenset({209, 210, 279})
+"""SOCKET_TIMEOUT, NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED: a server that cannot reach its own parts."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A small answer: column names, and rows in the order of the names."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+
+    def only(self) -> Sequence[Any]:
+        """The single row of a question that always has one."""
+        return self.rows[0]
+
+
+class Client:
+    """Asks the store; safe to use from several threads at once, since it holds no session."""
+
+    def __init__(self, driver: DriverClient, where: str) -> None:
+        self._driver = driver
+        self._where = where
+
+    def ask(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """The whole answer.
+
+        Raises StoreUnavailable when nobody answers, QueryFailed when the store answers with an error.
+        """
+        with self._errors():
+            answer = self._driver.query(sql, parameters=dict(parameters or {}), tz_mode="aware")
+            return Result(tuple(answer.column_names), answer.result_rows)
+
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[Sequence[Any]]:
+        """Row by row, holding one block at a time; errors as ``ask``, also in the middle."""
+        with self._errors():
+            stream = self._driver.query_rows_stream(sql, parameters=dict(parameters or {}), tz_mode="aware")
+            with stream as rows:
+                yield from rows
+
+    def run(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """A statement without an answer (needs a user that may write); errors as ``ask``."""
+        with self._errors():
+            self._driver.command(sql, parameters=dict(parameters or {}))
+
+    def close(self) -> None:
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with store_errors(self._where):
+            yield
+
+
+@contextmanager
+def store_errors(where: str) -> Iterator[None]:
+    """Turns the driver's errors into ours. An error with a ClickHouse code was answered by the store; one without
+    was not answered at all."""
+    try:
+        yield
+    except Error as error:
+        text = str(error).strip() or type(error).__name__
+        if error.code is None or error.code in _NO_ANSWER_CODES:
+            raise StoreUnavailable(f"the store at {where} does not answer: {text}") from error
+        raise QueryFailed(f"the store at {where} answered with error {error.code}: {text}") from error
+    except (ClickHouseError, OSError) as error:
+        raise StoreUnavailable(f"the store at {where} does not answer: {error}") from error
+
+
+def connect(url: str, user: str = "default", password: str = "") -> Client:
+    """A client for the store at ``url`` (``http://host:port``).
+
+    Asks the store for its version, so raises StoreUnavailable at once when nobody answers there, and QueryFailed when
+    the user or password is refused.
+    """
+    with store_errors(url):
+        driver = clickhouse_connect.get_client(
+            dsn=url,
+            username=user,
+            password=password,
+            connect_timeout=CONNECT_SECONDS,
+            send_receive_timeout=READ_SECONDS,
+            # A session serialises queries; the pages ask several at once.
+            autogenerate_session_id=False,
+            # Ids and search texts have no bound that fits into an address line.
+            form_encode_query_params=True,
+            query_retries=0,
+        )
+    return Client(driver, url)

@@ -1,0 +1,70 @@
+"""From a TaskFilter to bound parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from otel_taskmon.queries.model import TaskFilter
+
+Per = Literal["tasks", "executions"]
+"""Rows of the log: tasks with their executions folded, or executions."""
+
+NO_PRIORITY = -1
+INDEXED_LENGTH = 3
+"""Characters of the pieces in the text indexes of ``celery_task_runs``; shorter texts are looked for without them."""
+
+BEGINNING_US = 0
+END_US = 4_102_444_800_000_000
+"""2100-01-01: no bound. Rows may lie a little ahead of now, where a publisher's clock does."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """Since the epoch, exactly. A time without a zone is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(us: int) -> datetime:
+    """The UTC time that many microseconds after the epoch."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def range_parameters(since_us: int, until_us: int) -> dict[str, object]:
+    """The bounds of the log's time; ``until_us`` is not included."""
+    return {"since_us": since_us, "until_us": until_us}
+
+
+def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
+    """What ``time_range``, ``field_filter`` and ``search_*`` need."""
+    search = wanted.search.strip()
+    # A payload is JSON text, where a quote or a newline of the value is written escaped.
+    escaped = json.dumps(search, ensure_ascii=False)[1:-1]
+    return {
+        **range_parameters(
+            BEGINNING_US if wanted.since is None else microseconds(wanted.since),
+            END_US if wanted.until is None else microseconds(wanted.until),
+        ),
+        "states": list(wanted.states),
+        "apps": list(wanted.apps),
+        "names": list(wanted.names),
+        "exceptions": list(wanted.exceptions),
+        "queues": list(wanted.queues),
+        "workers": list(wanted.workers),
+        "priorities": [NO_PRIORITY if p is None else p for p in wanted.priorities],
+        "search": search,
+        "search_in_json": escaped,
+    }
+
+
+def source_slots(per: Per, wanted: TaskFilter) -> Mapping[str, str]:
+    """Which rows are asked, and how they are searched."""
+    search = wanted.search.strip()
+    if not search:
+        return {"source": f"source_{per}", "search": "search_off"}
+    texts = "search_execution_texts" if len(search) >= INDEXED_LENGTH else "search_execution_texts_short"
+    return {"source": f"source_{per}", "search": f"search_{per}", "search_execution_texts": texts}

@@ -1,0 +1,56 @@
+"""Rows of the log for keys that are known: a task's own facts, its executions counted, its arguments in short.
+
+Three small questions by primary key instead of one with two joins: less than half the time for a page of 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from otel_taskmon.queries import rows
+from otel_taskmon.queries.connection import Client
+from otel_taskmon.queries.filters import microseconds
+from otel_taskmon.queries.model import TaskRow
+from otel_taskmon.queries.statements import statement
+
+TaskKey = tuple[datetime, str]
+"""``first_published_at`` and ``task_id``."""
+
+
+def key_parameters(keys: Sequence[TaskKey]) -> dict[str, object]:
+    """What ``given_keys`` needs."""
+    return {
+        "key_times_us": [microseconds(first_published_at) for first_published_at, _ in keys],
+        "key_task_ids": [task_id for _, task_id in keys],
+    }
+
+
+def task_rows(client: Client, keys: Sequence[TaskKey]) -> dict[TaskKey, TaskRow]:
+    """The rows of these tasks; a task that was deleted meanwhile has none."""
+    if not keys:
+        return {}
+    tasks = _by_key(client, "tasks_by_key", keys)
+    runs = _by_key(client, "run_payloads_by_key", keys)
+    unrun = [key for key in tasks if key not in runs or tasks[key]["retries"] > runs[key]["newest_retries"]]
+    sends = _by_key(client, "send_payloads_by_key", unrun) if unrun else {}
+    found = {}
+    for key, facts in tasks.items():
+        payload: Mapping[str, Any] = sends.get(key) or runs.get(key) or {}
+        found[key] = rows.one(
+            TaskRow,
+            {
+                **facts,
+                "executions": runs[key]["executions"] if key in runs else 0,
+                "args_short": payload.get("args_short", ""),
+                "kwargs_short": payload.get("kwargs_short", ""),
+            },
+        )
+    return found
+
+
+def _by_key(client: Client, name: str, keys: Sequence[TaskKey]) -> dict[TaskKey, dict[str, Any]]:
+    answer = client.ask(statement(name), key_parameters(keys))
+    records = (dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
+    return {(record["first_published_at"], record["task_id"]): record for record in records}

@@ -1,0 +1,1 @@
+sort_value ASC, first_published_at ASC, task_id ASC, execution_id ASC

@@ -1,0 +1,1 @@
+sort_value DESC, first_published_at DESC, task_id DESC, execution_id DESC

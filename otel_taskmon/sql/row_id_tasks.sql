@@ -1,0 +1,2 @@
+-- A task needs no more than its key.
+''

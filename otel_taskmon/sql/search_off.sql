@@ -1,0 +1,2 @@
+-- Nothing is searched for.
+1

@@ -1,0 +1,1 @@
+toInt64(retries)

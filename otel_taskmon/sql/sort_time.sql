@@ -1,0 +1,2 @@
+-- By the key alone.
+toInt64(0)

@@ -1,0 +1,1 @@
+ifNull(toInt64(queue_wait_ns), {null_value:Int64})

@@ -1,0 +1,2 @@
+-- One row per execution, the newest report of each.
+otel.celery_task_runs FINAL

@@ -1,0 +1,1 @@
+state IN ('SENT', 'RECEIVED', 'STARTED') OR (state = 'FAILURE' AND execution_id = '')
