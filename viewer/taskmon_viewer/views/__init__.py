@@ -1,0 +1,1 @@
+"""One module per page or part of a page: read the address, ask the cache, draw."""

@@ -1,0 +1,2 @@
+// Only its style sheet counts.
+export default function () {}

@@ -1,0 +1,133 @@
+// Rows that are links: a plain click (or Enter) opens a row here, any other click is the browser's.
+const TABLES = new WeakMap()
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  const root = parentElement.querySelector(".root")
+  const memory = remembered(TABLES, parentElement, () => ({ current: -1, signature: null }))
+  if (memory.signature !== data.signature) {
+    memory.signature = data.signature
+    memory.current = -1
+    const old = root.querySelector(".scroll")
+    if (old) old.scrollTop = 0
+  }
+  const left = root.querySelector(".scroll")
+  const position = left ? [left.scrollTop, left.scrollLeft] : [0, 0]
+  const hadFocus = left !== null && left === left.getRootNode().activeElement
+
+  const scroll = element("div", "scroll")
+  scroll.tabIndex = 0
+  scroll.setAttribute("role", "group")
+  scroll.setAttribute("aria-label", data.label)
+  if (data.height) scroll.style.maxHeight = data.height
+  const table = element("table")
+  if (data.least_width) table.style.minWidth = data.least_width + "px"
+  table.append(columnWidths(), head())
+  const body = element("tbody")
+  data.rows.forEach((row, index) => body.append(rowElement(row, index)))
+  table.append(body)
+  scroll.append(table)
+  root.replaceChildren(scroll)
+  scroll.scrollTop = position[0]
+  scroll.scrollLeft = position[1]
+  if (hadFocus) scroll.focus({ preventScroll: true })
+
+  scroll.onkeydown = event => {
+    const rows = body.children
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key]
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (step && rows.length) {
+      move(Math.max(0, Math.min(rows.length - 1, memory.current + step)))
+    } else if (event.key === "Enter" && event.target === scroll && memory.current >= 0) {
+      open(data.rows[memory.current].id)
+    } else {
+      return
+    }
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  return () => TABLES.delete(parentElement)
+
+  function open(id) {
+    setTriggerValue("open", id)
+  }
+
+  function move(index) {
+    const rows = body.children
+    if (rows[memory.current]) rows[memory.current].classList.remove("current")
+    memory.current = index
+    rows[index].classList.add("current")
+    rows[index].scrollIntoView({ block: "nearest" })
+  }
+
+  function columnWidths() {
+    const group = element("colgroup")
+    for (const column of data.columns) {
+      const col = element("col")
+      if (column.width) col.style.width = column.width + "px"
+      group.append(col)
+    }
+    return group
+  }
+
+  function head() {
+    const row = element("tr")
+    for (const column of data.columns) {
+      const cell = element("th", column.align === "right" ? "right" : "")
+      cell.scope = "col"
+      if (column.help) cell.title = column.help
+      if (column.sort) {
+        const chosen = data.sort && data.sort.key === column.sort
+        const button = element("button", "sort" + (chosen ? " chosen" : ""), column.label)
+        button.append(element("span", "arrow", chosen ? (data.sort.descending ? "▼" : "▲") : "↕"))
+        button.onclick = () => setTriggerValue("sort", column.sort)
+        cell.setAttribute("aria-sort", chosen ? (data.sort.descending ? "descending" : "ascending") : "none")
+        cell.append(button)
+      } else {
+        cell.textContent = column.label
+      }
+      row.append(cell)
+    }
+    const made = element("thead")
+    made.append(row)
+    return made
+  }
+
+  function rowElement(row, index) {
+    const made = element("tr", (row.chosen ? "chosen" : "") + (index === memory.current ? " current" : ""))
+    made.dataset.id = row.id
+    if (row.chosen) made.setAttribute("aria-current", "true")
+    data.columns.forEach((column, i) => made.append(cellElement(column, row, row.cells[i])))
+    made.onclick = event => {
+      if (!isPlainClick(event) || event.target.closest("a")) return
+      if (String(getSelection())) return // somebody marks text to copy it
+      open(row.id)
+    }
+    made.onauxclick = event => {
+      if (event.button === 1 && row.href && !event.target.closest("a")) window.open(row.href, "_blank", "noopener")
+    }
+    return made
+  }
+
+  function cellElement(column, row, value) {
+    const cell = element("td", ["kind-" + column.kind + (column.kind === "mono" ? " mono" : ""), column.align === "right" ? "right" : ""].join(" "))
+    const empty = value === "–" || value === ""
+    if (column.kind === "state") {
+      cell.append(stateBadge(value, data.states))
+    } else if (column.link && row.href) {
+      const link = element("a", "", value)
+      link.href = row.href
+      link.onclick = event => {
+        if (!isPlainClick(event)) return
+        event.preventDefault()
+        open(row.id)
+      }
+      cell.append(link)
+    } else {
+      cell.textContent = value
+      if (empty) cell.classList.add("faint")
+    }
+    if (!empty && column.kind !== "state") cell.title = (row.titles && row.titles[column.label]) || value
+    return cell
+  }
+}
