@@ -29,7 +29,7 @@ def command(once: bool, **given: str | None) -> None:
     Examples:
       taskmon demo
       taskmon demo --once
-      taskmon demo --data-dir ./demo-data --viewer-port 8601
+      taskmon demo --data-dir ./demo-data --port 8601
     """
     store = read_settings(StoreSettings, STORE_FLAGS, given)
     viewer = read_settings(ReaderSettings, BOTH_FLAGS, given)

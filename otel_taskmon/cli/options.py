@@ -30,7 +30,7 @@ VIEWER_FLAGS: Mapping[str, str] = {
     "--port": "viewer_port",
 }
 """Flags of ``taskmon viewer`` -> field of ReaderSettings."""
-BOTH_FLAGS: Mapping[str, str] = {"--viewer-host": "viewer_host", "--viewer-port": "viewer_port"}
+BOTH_FLAGS: Mapping[str, str] = {"--viewer-host": "viewer_host", "--port": "viewer_port"}
 """What ``taskmon up`` and ``taskmon demo`` take beside STORE_FLAGS."""
 
 

@@ -20,7 +20,7 @@ def command(**given: str | None) -> None:
 
     \b
     Example:
-      taskmon up --data-dir ~/taskmon-data --viewer-port 8601
+      taskmon up --data-dir ~/taskmon-data --port 8601
     """
     store = read_settings(StoreSettings, STORE_FLAGS, given)
     viewer = read_settings(ReaderSettings, BOTH_FLAGS, given)

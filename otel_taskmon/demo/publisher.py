@@ -40,8 +40,8 @@ def publish_for_ever() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: asked_to_stop.append(received))
     dice = random.Random()
-    for _ in range(60):
-        load.one_scene(dice)
+    # The fixed load first, so that there is one of everything to look at within seconds.
+    load.fixed_load(seed=dice.randrange(2**32))
     print("first burst published", flush=True)
     next_burst = time.monotonic() + BURST_EVERY_S
     while not asked_to_stop:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 def up(tmp_path: Path, http_port: int, viewer_port: int) -> Iterator[Child]:
     ports = ("--http-port", http_port, "--otlp-http-port", free_port(), "--otlp-grpc-port", free_port())
     args = [sys.executable, "-m", "otel_taskmon", "up", "--data-dir", tmp_path / "data", *ports]
-    with Child([*map(str, args), "--viewer-port", str(viewer_port)], tmp_path / "up.log") as child:
+    with Child([*map(str, args), "--port", str(viewer_port)], tmp_path / "up.log") as child:
         child.wait_for_output("Ctrl-C ends both", timeout=60)
         started = psutil.Process(child.pid).children(recursive=True)
         yield child

