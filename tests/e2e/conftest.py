@@ -1,0 +1,120 @@
+"""One demo and one browser for all end-to-end tests; a new browser context per test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+
+from tests.conftest import missing
+from tests.support.processes import ROOT, Child, free_port
+from tests.support.waiting import wait_until
+
+expect.set_options(timeout=20_000)
+SCREENSHOTS = ROOT / "docs" / "screenshots"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The running demo: where its viewer is, and a client of its tables."""
+
+    child: Child
+    viewer: str
+    http_port: int
+
+    def client(self) -> Client:
+        return clickhouse_connect.get_client(
+            host="127.0.0.1", port=self.http_port, autogenerate_session_id=False
+        )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """``taskmon demo`` as a user starts it, on ports of its own."""
+    folder: Path = tmp_path_factory.mktemp("demo")
+    http, viewer = free_port(), free_port()
+    command = [str(ROOT / ".venv" / "bin" / "taskmon"), "demo"]
+    if not Path(command[0]).exists():
+        command[0] = shutil.which("taskmon") or "taskmon"
+    command += ["--http-port", str(http), "--otlp-http-port", str(free_port())]
+    command += ["--otlp-grpc-port", str(free_port()), "--port", str(viewer)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TASKMON_")}
+    child = Child(command, folder / "demo.log", env=environment)
+    try:
+        child.wait_for_output(f"Open http://127.0.0.1:{viewer}", timeout=90)
+        running = Demo(child, f"http://127.0.0.1:{viewer}", http)
+        client = running.client()
+
+        def seeded() -> bool:
+            successes, failures, recovered, given_up = client.query(
+                """SELECT countIf(state = 'SUCCESS'), countIf(state = 'FAILURE'),
+                          countIf(state = 'SUCCESS' AND retries = 2), countIf(state = 'FAILURE' AND retries = 3)
+                   FROM otel.celery_tasks_latest"""
+            ).result_rows[0]
+            hostile = client.query(
+                "SELECT count() FROM otel.celery_task_runs WHERE position(args, '<script>') > 0"
+            ).result_rows[0][0]
+            return bool(successes > 150 and failures > 5 and recovered and given_up and hostile)
+
+        wait_until(
+            seeded, "the demo's first tasks in the tables", timeout=90, interval=0.5, context=child.output
+        )
+        yield running
+    finally:
+        assert child.stop(timeout=30) in (0, 130), child.output()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, the system's; playwright's own download is never used."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing("Chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield running
+        running.close()
+
+
+def _new_page(browser: Browser, scheme: str) -> tuple[BrowserContext, Page, list[str]]:
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        accept_downloads=True,
+        timezone_id="UTC",
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    outside: list[str] = []
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            outside.append(request.url)
+
+    page.on("request", watch)
+    return context, page, outside
+
+
+@pytest.fixture(params=["light"])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that may speak to loopback only: anything else fails the test."""
+    context, page, outside = _new_page(browser, request.param)
+    yield page
+    context.close()
+    assert not outside, f"the page asked other hosts: {outside}"

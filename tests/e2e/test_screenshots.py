@@ -1,0 +1,54 @@
+"""Each page in light and dark, for the documentation and for people to look at."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import SCREENSHOTS, Demo
+from tests.e2e.pages import executions, open_log, open_task
+from tests.e2e.test_log import one
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.node.callspec.params["page"])
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_the_log(demo: Demo, page: Page, scheme: str) -> None:
+    open_log(page, demo.viewer, "range=15m")
+    expect(page.locator("canvas, svg.marks").first).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / f"tasks-{scheme}.png")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_the_log_filtered(demo: Demo, page: Page, scheme: str) -> None:
+    open_log(page, demo.viewer, "range=15m&state=FAILURE&per=executions")
+    page.screenshot(path=SCREENSHOTS / f"failures-{scheme}.png")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_a_retried_payment(demo: Demo, page: Page, scheme: str) -> None:
+    (task_id,) = one(
+        demo,
+        """SELECT task_id FROM otel.celery_tasks_latest
+           WHERE task_name = 'payments.tasks.charge_card' AND state = 'FAILURE' AND retries = 3 LIMIT 1""",
+    )
+    open_task(page, demo.viewer, str(task_id))
+    expect(executions(page)).to_have_count(4)
+    page.screenshot(path=SCREENSHOTS / f"task-{scheme}.png")
+    page.get_by_role("tree").last.scroll_into_view_if_needed()
+    expect(page.get_by_text(re.compile("Tasks and their publishes"))).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / f"trace-{scheme}.png")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_an_empty_answer(demo: Demo, page: Page, scheme: str) -> None:
+    page.goto(f"{demo.viewer}/?q=nothing-has-this-argument")
+    expect(page.get_by_text(re.compile("No task", re.IGNORECASE)).first).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / f"no-match-{scheme}.png")
