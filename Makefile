@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+# Two at a time: most tests wait for a worker, a store or a browser.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint types contracts unit integration e2e chromium clean bench-queries bench-overhead
@@ -25,8 +27,8 @@ demo: $(STAMP) ## broker, store, worker, publisher and viewer, on real tasks (AR
 	@$(BIN)/taskmon demo $(ARGS)
 
 test: $(STAMP) chromium lint types contracts ## everything a change needs: ruff, mypy, import contracts, all tests
-	@echo "==> tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@echo "==> tests (about ten minutes on two cores)"
+	@$(PYTEST) $(ARGS)
 
 lint: $(STAMP)
 	@echo "==> ruff"
@@ -42,10 +44,10 @@ contracts: $(STAMP)
 	@$(BIN)/lint-imports
 
 unit: $(STAMP) ## the tests that need no network
-	@$(BIN)/python -m pytest tests/unit $(ARGS)
+	@$(PYTEST) tests/unit $(ARGS)
 
 integration: $(STAMP) ## the tests with a real broker, real workers and the real store
-	@$(BIN)/python -m pytest tests/integration $(ARGS)
+	@$(PYTEST) tests/integration $(ARGS)
 
 e2e: $(STAMP) chromium ## the tests in a real browser; they draw docs/screenshots
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
