@@ -233,6 +233,12 @@ def test_facts_without_an_execution_come_from_the_task() -> None:
     assert "Prefetch wait" not in facts
 
 
+def test_facts_say_which_execution_they_are_of() -> None:
+    titles = [group.title for group in fact_groups(TASK, EXECUTION, number=2)]
+    assert titles == ["Task", "Lineage", "Times (UTC), execution 2", "Where, execution 2"]
+    assert [group.title for group in fact_groups(TASK, EXECUTION)][2:] == ["Times (UTC)", "Where"]
+
+
 def test_what_never_ran_has_no_start() -> None:
     assert facts_of(TASK, replace(EXECUTION, duration_ns=None, state="REVOKED"))["Started"] == "–"
 

@@ -95,7 +95,8 @@ def _executions(task: TaskRow, executions: Sequence[Execution], asked_id: str) -
             height=220,
         )
         chosen = _chosen(executions, picked)
-    opened = facts(fact_groups(task, chosen), key="task.facts")
+    number = executions.index(chosen) + 1 if chosen and len(executions) > 1 else None
+    opened = facts(fact_groups(task, chosen, number=number), key="task.facts")
     if opened is not None:
         go_to_task(opened)
     if chosen is None:

@@ -11,13 +11,17 @@ from taskmon_viewer.links import task_href
 from taskmon_viewer.texts import clock, duration, named
 
 
-def fact_groups(task: TaskRow, execution: Execution | None) -> list[FactGroup]:
-    """The task, where it ran, its times and its relatives; of ``execution`` where one is given."""
+def fact_groups(task: TaskRow, execution: Execution | None, *, number: int | None = None) -> list[FactGroup]:
+    """The task, its relatives, its times and where it ran; the last two of ``execution`` where one is given.
+
+    ``number`` says which one, where there are several.
+    """
+    of = "" if number is None else f", execution {number}"
     return [
         _task_group(task, execution),
         _lineage_group(task, execution),
-        _times_group(task, execution),
-        _place_group(task, execution),
+        FactGroup(f"Times (UTC){of}", _times(task, execution)),
+        FactGroup(f"Where{of}", _place(task, execution)),
     ]
 
 
@@ -41,7 +45,7 @@ def _task_group(task: TaskRow, execution: Execution | None) -> FactGroup:
     )
 
 
-def _times_group(task: TaskRow, execution: Execution | None) -> FactGroup:
+def _times(task: TaskRow, execution: Execution | None) -> tuple[Fact, ...]:
     times: TaskRow | Execution = execution or task
     facts = [_moment("First published", task.first_published_at)]
     if times.published_at not in (None, task.first_published_at):
@@ -60,7 +64,7 @@ def _times_group(task: TaskRow, execution: Execution | None) -> FactGroup:
             )
         )
     facts.append(Fact("Runtime", duration(times.duration_ns), "number"))
-    return FactGroup("Times (UTC)", tuple(facts))
+    return tuple(facts)
 
 
 def _moment(label: str, at: datetime | None) -> Fact:
@@ -75,7 +79,7 @@ def _wait_note(execution: Execution | None) -> str:
     return "unknown: redelivered" if execution.queue_wait_ns is None and execution.redelivered else ""
 
 
-def _place_group(task: TaskRow, execution: Execution | None) -> FactGroup:
+def _place(task: TaskRow, execution: Execution | None) -> tuple[Fact, ...]:
     place: TaskRow | Execution = execution or task
     facts = [
         Fact("Queue", place.queue or "–"),
@@ -94,7 +98,7 @@ def _place_group(task: TaskRow, execution: Execution | None) -> FactGroup:
             ),
             Fact("Boot", execution.boot_id or "–", "mono", help="This life of the worker"),
         ]
-    return FactGroup("Where", tuple(facts))
+    return tuple(facts)
 
 
 def _lineage_group(task: TaskRow, execution: Execution | None) -> FactGroup:

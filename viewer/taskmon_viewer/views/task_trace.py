@@ -26,8 +26,12 @@ def trace_section(trace_id: str, span_id: str, task_id: str) -> None:
         f"{count_text(tasks, 'task')}, {count_text(len(spans), 'span')}.{more} Dashed: waiting in a queue. "
         "Drag over the scale to zoom, double-click it to see all."
     )
+    # Another task or execution of the same trace begins with its own row chosen.
     chosen = waterfall(
-        trace_bars(spans), key=f"trace.{trace_id}", heading="Tasks and their publishes", chosen=span_id
+        trace_bars(spans),
+        key=f"trace.{trace_id}.{span_id}",
+        heading="Tasks and their publishes",
+        chosen=span_id,
     )
     span = next((span for span in spans if span.span_id == chosen), None)
     if span is None:
