@@ -217,7 +217,7 @@ def test_an_unknown_setting_is_refused_not_ignored(store: Store, admin: dict[str
     [
         ({"Content-Encoding": "br"}, b"x", 400),
         ({"Content-Encoding": "gzip"}, b"not gzip", 400),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"SELECT 1")[:-4], 400),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"SELECT 1", mtime=0)[:-4], 400),
         ({"Content-Encoding": "zstd"}, zstandard.compress(b" " * 40_000_000), 413),
         ({}, b" " * 17_000_000, 413),
         ({"Content-Type": "multipart/form-data"}, b"x", 400),

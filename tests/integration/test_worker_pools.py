@@ -120,11 +120,17 @@ def test_pool_processes_that_are_replaced_lose_nothing(broker: Broker, tmp_path:
     assert len({run.attributes[semconv.BOOT_ID] for run in runs}) == 1
 
 
-def test_an_execution_that_is_torn_down_says_so_and_has_no_state(broker: Broker, tmp_path: Path) -> None:
+def test_an_execution_that_is_torn_down_says_so_and_the_main_process_why(
+    broker: Broker, tmp_path: Path
+) -> None:
     with OtlpSink() as sink:
         environment = worker_environment(broker.url[:-1] + "2", sink.url)
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             task_id = run_publisher(tmp_path, environment, "answer(interrupted.delay().id)")
-            (run,) = sink.wait_for_runs(task_id, context=worker.output)
-    assert run.attributes[semconv.TORN] is True
-    assert (run.state, run.status) == ("", "UNSET")
+            runs = sink.wait_for_runs(task_id, 2, context=worker.output)
+    pool, main = sorted(runs, key=lambda run: str(run.attributes[semconv.REPORTER]), reverse=True)
+    assert pool.attributes[semconv.TORN] is True
+    assert (pool.state, pool.status) == ("", "UNSET")
+    assert (main.state, main.attributes[semconv.REASON]) == ("LOST", "the task raised KeyboardInterrupt")
+    for key in (semconv.EXECUTION_ID, semconv.FIRST_PUBLISHED_AT):
+        assert pool.attributes[key] == main.attributes[key]

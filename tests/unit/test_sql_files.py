@@ -1,0 +1,160 @@
+"""What every .sql file keeps to, and that no SQL stands anywhere else in the reading side."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from otel_taskmon import migrate
+from otel_taskmon.queries import statements
+from otel_taskmon.queries.export import CSV_COLUMNS
+from otel_taskmon.queries.filters import filter_parameters, source_slots
+from otel_taskmon.queries.model import TaskFilter
+from otel_taskmon.queries.overview import FACETS
+
+ROOT = Path(__file__).resolve().parents[2]
+SQL = sorted((ROOT / "otel_taskmon" / "sql").glob("*.sql"))
+SCHEMA = sorted((ROOT / "otel_taskmon" / "schema").glob("*.sql"))
+SOURCES = [ROOT / "otel_taskmon" / "migrate.py", *sorted((ROOT / "otel_taskmon" / "queries").glob("*.py"))]
+SLOT = re.compile(r"^[ \t]*--: ([a-z_]+)$", re.MULTILINE)
+
+SORTS = ("time", "runtime", "wait", "retries")
+PER = ("tasks", "executions")
+
+
+def expanded() -> dict[str, str]:
+    """Every question in every form that the functions ask it in."""
+    forms: dict[str, str] = {}
+    for per, search in itertools.product(PER, ("", "ab", "abc")):
+        slots = source_slots(per, TaskFilter(search=search))  # type: ignore[arg-type]  # strings from the tuple above
+        for name in ("span_of_rows", "facets", "histogram", f"export_{per}"):
+            forms[f"{name} {per} {search!r}"] = statements.statement(name, **slots)
+        for facet in FACETS:
+            form = f"facet_values {per} {search!r} {facet}"
+            forms[form] = statements.statement("facet_values", facet=f"facet_{facet}", **slots)
+        for sort, direction in itertools.product(SORTS, ("ascending", "descending")):
+            forms[f"page_keys {per} {search!r} {sort} {direction}"] = statements.statement(
+                "page_keys",
+                sort=f"sort_{sort}",
+                order=f"order_{per}_{direction}",
+                after=f"after_{per}_{direction}",
+                row_id=f"row_id_{per}",
+                **slots,
+            )
+    others = (
+        "tasks_by_key run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_days keys_of_task "
+        "executions_of_task related_by_id children_of_task count_children trace_spans "
+        "applied_migrations record_migration"
+    )
+    for name in others.split():
+        forms[name] = statements.statement(name)
+    return forms
+
+
+def test_every_slot_is_filled_and_comments_stay_at_home() -> None:
+    for name, text in expanded().items():
+        assert "--" not in text, name
+        assert text.strip(), name
+
+
+def test_every_file_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    original = statements._file.__wrapped__
+
+    def recording(name: str) -> str:
+        read.add(name)
+        text: str = original(name)
+        return text
+
+    statements._statement.cache_clear()
+    monkeypatch.setattr(statements, "_file", recording)
+    expanded()
+    assert {path.stem for path in SQL} - read == set()
+
+
+@pytest.mark.parametrize("path", SQL, ids=lambda path: path.stem)
+def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) -> None:
+    text = path.read_text()
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    braces = re.findall(r"\{[^}]*\}", code)
+    assert all(re.fullmatch(r"\{[a-z_]+:[A-Za-z0-9()]+\}", brace) for brace in braces), braces
+    assert "%s" not in code
+    if re.search(r"^(SELECT|WITH)\b", code, re.MULTILINE):
+        assert text.startswith("-- "), "a question begins with a sentence that says what it answers"
+
+
+def test_the_filter_binds_what_the_questions_name() -> None:
+    others = (
+        "limit chosen bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
+        "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name checksum program"
+    )
+    given = set(filter_parameters(TaskFilter())) | set(others.split())
+    for form, text in expanded().items():
+        named = set(re.findall(r"\{([a-z_]+):", text))
+        assert named <= given, form
+
+
+@pytest.mark.parametrize("path", SCHEMA, ids=lambda path: path.stem)
+def test_migrations_can_run_again(path: Path) -> None:
+    for text in migrate.split_statements(path.read_text()):
+        assert re.match(
+            r"CREATE (DATABASE|TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS |ALTER TABLE .* IF (NOT )?EXISTS ",
+            text,
+        ), text[:80]
+        assert ";" not in text
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    versions = [m.version for m in migrate.migrations()]
+    assert versions == list(range(len(versions)))
+    assert len({m.name for m in migrate.migrations()}) == len(versions)
+
+
+def test_comments_and_blank_space_do_not_change_a_checksum() -> None:
+    one = migrate.Migration(1, "x", migrate.split_statements("-- a\nCREATE TABLE x\n(\n  a Int8\n);\n"))
+    other = migrate.Migration(1, "x", migrate.split_statements("CREATE TABLE x ( a Int8 )\n ;"))
+    changed = migrate.Migration(1, "x", migrate.split_statements("CREATE TABLE x ( a Int16 );"))
+    assert one.checksum == other.checksum != changed.checksum
+
+
+def test_every_table_with_rows_of_tasks_has_a_ttl() -> None:
+    tables = {
+        match[1]: match[0]
+        for path in SCHEMA
+        for statement in migrate.split_statements(path.read_text())
+        if (match := re.match(r"CREATE TABLE IF NOT EXISTS otel\.(\w+).*", statement, re.DOTALL))
+    }
+    without = {name for name, ddl in tables.items() if "\nTTL " not in ddl}
+    assert without == {"schema_migrations", "audit", "saved_views"}
+
+
+def test_no_sql_outside_the_files() -> None:
+    for path in SOURCES:
+        assert not re.search(r"\b(SELECT|INSERT INTO|CREATE TABLE|ALTER TABLE)\b", path.read_text()), (
+            path.name
+        )
+
+
+def test_materialized_views_of_raw_rows_read_nothing_else() -> None:
+    """They are derived again after a kill by running their SELECT over some of the raw rows."""
+    for path in SCHEMA:
+        for statement in migrate.split_statements(path.read_text()):
+            if statement.startswith("CREATE MATERIALIZED VIEW") and "FROM otel.otel_" in statement:
+                assert len(re.findall(r"\bFROM\b", statement)) == 1, statement[:80]
+                assert not re.search(r"\b(JOIN|UNION)\b", statement)
+
+
+def test_facets_are_numbered_as_the_question_numbers_them() -> None:
+    grouped = re.search(r"GROUPING SETS \((.*)\)\n", statements._file("facets"))
+    assert grouped
+    columns = re.findall(r"\((\w+)\)", grouped[1])
+    for facet, column in zip(FACETS, columns, strict=True):
+        assert f"({column})" in statements._file(f"facet_{facet}"), facet
+
+
+def test_csv_columns_are_distinct() -> None:
+    for columns in CSV_COLUMNS.values():
+        assert len(set(columns)) == len(columns)
