@@ -38,8 +38,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         running.stop()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``--dist loadgroup`` a file stays in one process (its store is shared), and so do all browser tests."""
+    """With ``--dist loadgroup`` a file stays in one process (its store is shared), and so do all browser tests.
+
+    First, since xdist reads the groups in the same hook.
+    """
     for item in items:
         path = item.path.relative_to(Path(__file__).parent)
         item.add_marker(pytest.mark.xdist_group("e2e" if path.parts[0] == "e2e" else str(path)))

@@ -44,7 +44,8 @@ class Demo:
         )
 
 
-@pytest.fixture(scope="session")
+# Package and not session: while Playwright runs, its event loop is the thread's, and no test could run its own.
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """``taskmon demo`` as a user starts it, on ports of its own."""
     folder: Path = tmp_path_factory.mktemp("demo")
@@ -80,7 +81,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert child.stop(timeout=30) in (0, 130), child.output()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, the system's; playwright's own download is never used."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
