@@ -17,12 +17,14 @@ from celery import Celery, current_app, current_task, signals
 from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.instrumentation.celery import utils as stock_utils
-from opentelemetry.trace import Span
+from opentelemetry.instrumentation.celery.version import __version__ as stock_version
+from opentelemetry.trace import Span, Tracer, TracerProvider
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 STOCK_MODULE = "opentelemetry.instrumentation.celery"
+STOCK_SCHEMA = "https://opentelemetry.io/schemas/1.11.0"
 Receiver = Callable[..., object]
 
 _MESSAGING_SYSTEMS = {
@@ -107,6 +109,19 @@ def span_target() -> TakesProcessors | None:
     tracer = getattr(CeleryInstrumentor._instance, "_tracer", None)
     candidates: tuple[Any, Any] = (getattr(tracer, "span_processor", None), trace.get_tracer_provider())
     return next((found for found in candidates if hasattr(found, "add_span_processor")), None)
+
+
+def tracer_of(provider: TracerProvider | None) -> Tracer:
+    """The stock instrumentor's tracer; of ``provider``, one that looks the same."""
+    stock: Tracer = CeleryInstrumentor._instance._tracer
+    if provider is None:
+        return stock
+    return provider.get_tracer(STOCK_MODULE, stock_version, schema_url=STOCK_SCHEMA)
+
+
+def uses_links() -> bool:
+    """Whether run spans are linked to the publish instead of being below it."""
+    return bool(getattr(CeleryInstrumentor._instance, "_use_span_links", False))
 
 
 # ---- Celery ------------------------------------------------------------------------------------------------

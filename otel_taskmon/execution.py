@@ -37,26 +37,42 @@ def of(request: Any) -> Execution | None:
 def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -> Execution:
     """Write all that is known at the start on ``span``, and keep it on ``request``."""
     started_at = getattr(span, "start_time", None) or time.time_ns()
-    attributes: Attributes = {
-        semconv.APP: recorder.app_name(task.name),
-        semconv.REPORTER: REPORTER,
-        semconv.HOST: host_name(),
-        semconv.PID: os.getpid(),
-        semconv.STARTED_AT: started_at,
-        semconv.IS_EAGER: bool(request.is_eager),
-        semconv.RETRIES: stamps.number(request.retries) or 0,
-    }
+    attributes = known_of(recorder, boot, task.app, task.name, request, started_at)
+    attributes |= {semconv.REPORTER: REPORTER, semconv.PID: os.getpid(), semconv.STARTED_AT: started_at}
     notes = payload(recorder, task, request.args, request.kwargs, attributes)
     if notes:
         attributes[semconv.PAYLOAD_NOTES] = join_notes(notes)
-    lineage(stamps.name(request.id), partial(_header, request), request.chord, attributes)
-    _worker(boot, request, attributes)
-    _delivery(task.app, request, attributes)
-    first_published_at = _times(task.app, request, started_at, attributes)
+    first_published_at = attributes[semconv.FIRST_PUBLISHED_AT]
+    assert isinstance(first_published_at, int)
+    if request.is_eager:
+        # an eager retry publishes nothing: Celery hands it these headers, and so the time they share
+        headers = request.headers if isinstance(request.headers, dict) else {}
+        request.headers = {**headers, semconv.HEADER_FIRST_PUBLISHED_AT: first_published_at}
     span.set_attributes(attributes)
     execution = Execution(span, first_published_at, notes)
     setattr(request, _ON_REQUEST, execution)
     return execution
+
+
+def known_of(
+    recorder: Recorder, boot: Boot, app: Any, task_name: str, request: Any, started_at: int
+) -> Attributes:
+    """What is known of an execution before it starts, without its payload; the same for all who report it.
+
+    ``request`` is the task's own or a :class:`~otel_taskmon.messages.Message`. ``started_at`` (ns) stands in for
+    the time of the first publish where nobody stamped it.
+    """
+    attributes: Attributes = {
+        semconv.APP: recorder.app_name(task_name),
+        semconv.HOST: host_name(),
+        semconv.IS_EAGER: bool(request.is_eager),
+        semconv.RETRIES: stamps.number(request.retries) or 0,
+    }
+    lineage(stamps.name(request.id), partial(_header, request), request.chord, attributes)
+    _worker(boot, request, attributes)
+    _delivery(app, request, attributes)
+    _times(app, request, started_at, attributes)
+    return attributes
 
 
 def _header(request: Any, name: str) -> Any:
@@ -93,10 +109,10 @@ def _delivery(app: Any, request: Any, into: Attributes) -> None:
     into[semconv.REDELIVERED] = bool(info.get("redelivered"))
 
 
-def _times(app: Any, request: Any, started_at: int, into: Attributes) -> int:
-    """The four times, eta and expires; gives the time the task was first published.
+def _times(app: Any, request: Any, started_at: int, into: Attributes) -> None:
+    """When it was published and received, eta and expires.
 
-    Where no publisher of ours stamped it, the receive time stands in, else the start.
+    Where no publisher of ours stamped the first publish, the receive time stands in, else the start.
     """
     now = time.time_ns()
     published = stamps.time_ns(_header(request, semconv.HEADER_PUBLISHED_AT), now)
@@ -111,11 +127,6 @@ def _times(app: Any, request: Any, started_at: int, into: Attributes) -> int:
     ):
         if value is not None:
             into[key] = value
-    if request.is_eager:
-        # an eager retry publishes nothing: Celery hands it these headers, and so the time they share
-        headers = request.headers if isinstance(request.headers, dict) else {}
-        request.headers = {**headers, semconv.HEADER_FIRST_PUBLISHED_AT: first}
-    return first
 
 
 def _first_published(request: Any) -> object:

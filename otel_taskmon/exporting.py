@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -26,14 +27,20 @@ from otel_taskmon.errors import SettingError
 from otel_taskmon.settings import Settings
 
 GRPC, HTTP = "grpc", "http/protobuf"
-DEFAULT_ENDPOINTS = {GRPC: "http://127.0.0.1:4317", HTTP: "http://127.0.0.1:4318/v1/traces"}
+TRACES, LOGS = "TRACES", "LOGS"
+_DEFAULT_ENDPOINTS = {
+    (GRPC, TRACES): "http://127.0.0.1:4317",
+    (GRPC, LOGS): "http://127.0.0.1:4317",
+    (HTTP, TRACES): "http://127.0.0.1:4318/v1/traces",
+    (HTTP, LOGS): "http://127.0.0.1:4318/v1/logs",
+}
+PLUGINS = {TRACES: "opentelemetry_traces_exporter", LOGS: "opentelemetry_logs_exporter"}
 QUEUE_SPANS = 10_000
 BATCH_SPANS = 512
 REQUEST_BYTES = 4 * 1024 * 1024
 """Aim for one request; a batch by count alone can pass the 16 MiB that receivers allow."""
 _SPAN_BYTES = 1024
 """Of a span without its long texts: ids, times, short attributes, keys."""
-_PLUGINS = "opentelemetry_traces_exporter"
 
 
 @dataclass(frozen=True)
@@ -44,21 +51,29 @@ class ExportPlan:
     protocol: str
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> ExportPlan:
-        """Read OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL.
+    def from_environment(cls, environ: Mapping[str, str] | None = None, signal: str = TRACES) -> ExportPlan:
+        """Read OTEL_<signal>_EXPORTER and OTEL_EXPORTER_OTLP_[<signal>_]PROTOCOL.
 
+        Events go nowhere where spans are sent nowhere, unless OTEL_LOGS_EXPORTER says otherwise.
         Raises SettingError for a value that no exporter stands behind.
         """
         environ = os.environ if environ is None else environ
-        listed = environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
-        names = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+        variable = f"OTEL_{signal}_EXPORTER"
+        listed = environ.get(variable, "").strip()
+        if (
+            not listed
+            and signal != TRACES
+            and _names(environ.get(f"OTEL_{TRACES}_EXPORTER", "")) == ("none",)
+        ):
+            listed = "none"
+        names = _names(listed or "otlp")
         known = {"otlp", "console", "none"}
         if not known.issuperset(names):
-            known |= {plugin.name for plugin in entry_points(group=_PLUGINS)}
+            known |= {plugin.name for plugin in entry_points(group=PLUGINS[signal])}
         for name in names:
             if name not in known:
-                raise SettingError("OTEL_TRACES_EXPORTER", listed, f"a list of {', '.join(sorted(known))}")
-        variable = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+                raise SettingError(variable, listed, f"a list of {', '.join(sorted(known))}")
+        variable = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
         if not environ.get(variable, "").strip():
             variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
         protocol = environ.get(variable, "").strip() or HTTP
@@ -67,9 +82,13 @@ class ExportPlan:
         return cls(() if "none" in names else names, protocol)
 
 
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+
+
 def build_provider(plan: ExportPlan, settings: Settings, service_name: str) -> TracerProvider:
     """A provider that sends as ``plan`` says; nothing is connected before the first batch."""
-    provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource_of(service_name), shutdown_on_exit=False)
     for name in plan.exporters:
         if name == "console":
             provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
@@ -145,7 +164,7 @@ def _weight(span: ReadableSpan) -> int:
     return _SPAN_BYTES + sum(len(text) for text in texts if isinstance(text, str))
 
 
-def _resource(service_name: str) -> Resource:
+def resource_of(service_name: str) -> Resource:
     """``service.name`` and ``host.name`` unless the environment names them; no process id: the provider is forked."""
     ours = {"service.name": service_name, "host.name": socket.gethostname()}
     said = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
@@ -158,8 +177,7 @@ def _resource(service_name: str) -> Resource:
 def _exporter_factory(name: str, protocol: str) -> Callable[[], SpanExporter]:
     """What makes the exporter; its module is imported here."""
     if name != "otlp":
-        (plugin,) = list(entry_points(group=_PLUGINS, name=name))[:1]
-        factory: Callable[[], SpanExporter] = plugin.load()
+        factory: Callable[[], SpanExporter] = plugin(TRACES, name)
         return factory
     kind: Callable[..., SpanExporter]
     if protocol == GRPC:
@@ -170,9 +188,17 @@ def _exporter_factory(name: str, protocol: str) -> Callable[[], SpanExporter]:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 
         kind = HttpExporter
-    named = any(
-        os.environ.get(variable)
-        for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    )
-    endpoint = None if named else DEFAULT_ENDPOINTS[protocol]
-    return lambda: kind(endpoint=endpoint)
+    return lambda: kind(endpoint=endpoint(TRACES, protocol))
+
+
+def plugin(signal: str, name: str) -> Any:
+    """What somebody's package offers as an exporter of that name."""
+    (found,) = list(entry_points(group=PLUGINS[signal], name=name))[:1]
+    return found.load()
+
+
+def endpoint(signal: str, protocol: str) -> str | None:
+    """Ours where the environment names none; None: the exporter reads the environment."""
+    variables = (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    named = any(os.environ.get(variable) for variable in variables)
+    return None if named else _DEFAULT_ENDPOINTS[protocol, signal]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from otel_taskmon._safely import record_failure
 
@@ -22,7 +23,7 @@ class BoundedFlush:
 
     def __init__(self, flush_now: Callable[[], object], timeout_s: float) -> None:
         self._flush_now = flush_now
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process = 0
         self._wanted = threading.Event()
@@ -49,18 +50,28 @@ class BoundedFlush:
 
     def flush(self) -> bool:
         """Send what is left; False when time ran out. After that, later calls do not wait again."""
-        if self._gave_up and self._process == os.getpid():
-            return False
+        return flush_all([self])
+
+    def begin(self) -> None:
+        """Have it sent, and do not wait."""
         self.prepare()
         self._done.clear()
         self._wanted.set()
-        done = self._done.wait(self._timeout_s)
+
+    def end(self, until: float) -> bool:
+        """Wait for what :meth:`begin` began, until that time of ``time.monotonic()``."""
+        done = self._done.wait(max(0.0, until - time.monotonic()))
         if not done:
             self._gave_up = True
             _log.warning(
-                "not everything could be sent within %g s at exit; is the collector up?", self._timeout_s
+                "not everything could be sent within %g s at exit; is the collector up?", self.timeout_s
             )
         return done
+
+    @property
+    def gave_up(self) -> bool:
+        """Time ran out once in this process."""
+        return self._gave_up and self._process == os.getpid()
 
     def _run(self, wanted: threading.Event, done: threading.Event) -> None:
         while True:
@@ -72,3 +83,13 @@ class BoundedFlush:
                 record_failure("flush", error)
             finally:
                 done.set()
+
+
+def flush_all(flushes: Sequence[BoundedFlush]) -> bool:
+    """Flush all of them at once, within the longest of their times; False when one did not end."""
+    going = [flush for flush in flushes if not flush.gave_up]
+    until = time.monotonic() + max((flush.timeout_s for flush in going), default=0.0)
+    for flush in going:
+        flush.begin()
+    in_time = [flush.end(until) for flush in going]  # each is asked, also after one that was late
+    return all(in_time) and len(going) == len(flushes)

@@ -9,12 +9,14 @@ from typing import Any
 
 from celery import Celery
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.trace import Tracer
 
 from otel_taskmon import _celery
 from otel_taskmon._safely import safely
 from otel_taskmon.boot import Boot
-from otel_taskmon.flushing import BoundedFlush
+from otel_taskmon.flushing import BoundedFlush, flush_all
 
 
 class Lifecycle:
@@ -40,9 +42,10 @@ class Lifecycle:
         self._preload = preload
         self._app = app
         self._lock = threading.Lock()
-        self._own: object = None
+        self._own: TracerProvider | None = None
         self._attached: _celery.TakesProcessors | None = None
         self._flush = BoundedFlush(self._flush_now, flush_timeout_s)
+        self._more_flushes: list[BoundedFlush] = []
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_locks)
 
@@ -64,13 +67,40 @@ class Lifecycle:
         if not self.attach(processor):
             with self._lock:
                 if _celery.span_target() is None:
-                    app = _celery.app_or_current(self._app)
-                    own = self._build_provider(service_name(app))
-                    trace.set_tracer_provider(own)
-                    self._own = own
+                    trace.set_tracer_provider(self._built())
             self.attach(processor)
         if self._own is not None:
             self._flush.prepare()
+
+    def tracer(self) -> Tracer:
+        """For spans that the main process makes.
+
+        A provider that is built for these alone does not become the global one: the pool processes that are forked
+        later inherit it, and a user may want to set up one of their own in there.
+        """
+        if _celery.span_target() is not None:
+            return _celery.tracer_of(None)
+        with self._lock:
+            own = self._built()
+        self._flush.prepare()
+        return _celery.tracer_of(own)
+
+    def resource(self) -> Resource | None:
+        """Of the provider that the user set up; None where that cannot be told."""
+        for owner in (_celery.tracer_of(None), trace.get_tracer_provider()):
+            found = getattr(owner, "resource", None)
+            if isinstance(found, Resource):
+                return found
+        return None
+
+    def service_name(self) -> str:
+        """``service.name`` where the environment gives none."""
+        return service_name(_celery.app_or_current(self._app))
+
+    def _built(self) -> TracerProvider:
+        if self._own is None:
+            self._own = self._build_provider(self.service_name())
+        return self._own
 
     @safely("worker start")
     def worker_starts(self, sender: object = None, **_signal: Any) -> None:
@@ -88,23 +118,29 @@ class Lifecycle:
     @safely("flush at shutdown")
     def worker_ends(self, **_signal: Any) -> None:
         """``worker_process_shutdown`` and ``worker_shutdown``: also a user's provider is flushed, bounded."""
-        if self._attached is not None:
-            self._flush.flush()
+        spans = self._attached is not None or self._own is not None
+        flush_all([*([self._flush] if spans else []), *self._more_flushes])
 
     @safely("flush at exit")
     def process_ends(self) -> None:
-        """``atexit``, for publishers; a user's provider has its own exit handler."""
-        if self._own is not None:
-            self._flush.flush()
+        """``atexit``, for publishers and workers that end at once; a user's provider has its own exit handler."""
+        flush_all([*([self._flush] if self._own is not None else []), *self._more_flushes])
+
+    def also_flush(self, flush: BoundedFlush) -> None:
+        """At the ends of this process, beside the spans and within the same time."""
+        self._more_flushes.append(flush)
 
     def _renew_locks(self) -> None:
         """A lock that another thread held while we were forked would never be released here."""
         self._lock = threading.Lock()
         self._flush.renew_lock()
+        self._more_flushes = []  # what they flush is of the process we were forked from
 
     def _flush_now(self) -> None:
         if self._attached is not None:
             self._attached.force_flush()
+        if self._own is not None and self._own is not self._attached:
+            self._own.force_flush()
 
 
 def service_name(app: Any) -> str:

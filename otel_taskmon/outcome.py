@@ -94,8 +94,10 @@ def add_exception(span: Any, found: ExceptionRecord) -> None:
     )
 
 
-def error_status(found: ExceptionRecord) -> Status:
-    """ERROR with a short form of the masked text."""
+def error_status(found: ExceptionRecord | None, otherwise: str = "") -> Status:
+    """ERROR with a short form of the masked text; ``otherwise`` where there is no exception."""
+    if found is None:
+        return Status(StatusCode.ERROR, otherwise[:STATUS_TEXT_MAX])
     return Status(StatusCode.ERROR, f"{found.type}: {found.message}"[:STATUS_TEXT_MAX])
 
 

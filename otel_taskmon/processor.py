@@ -32,6 +32,7 @@ class TaskSpanProcessor(SpanProcessor):
             span.kind is SpanKind.CONSUMER
             and scope is not None
             and scope.name == semconv.INSTRUMENTATION_SCOPE
+            and semconv.REPORTER not in (span.attributes or ())  # the main process's own are complete
         ):
             self._begin(span)
 

@@ -68,6 +68,13 @@ class Settings(FromEnvironment):
     enabled: bool = setting(
         "TASKMON_ENABLED", kinds.BOOLEAN, "Whether anything is recorded at all.", default=True
     )
+    events: bool = setting(
+        "TASKMON_EVENTS",
+        kinds.BOOLEAN,
+        "Whether workers send events (task received and started, worker online, offline and heartbeat) as "
+        "OpenTelemetry log records; false sends spans only.",
+        default=True,
+    )
     truncate_nested_data: bool = setting(
         "TASKMON_TRUNCATE_NESTED_DATA",
         kinds.BOOLEAN,
@@ -140,7 +147,7 @@ class Settings(FromEnvironment):
     export_interval_ms: int = setting(
         "TASKMON_EXPORT_INTERVAL_MS",
         kinds.integer(10, 60_000),
-        "How often finished spans are sent, in milliseconds, where otel-taskmon sets up the sending.",
+        "How often finished spans and events are sent, in milliseconds, where otel-taskmon sets up the sending.",
         default=500,
     )
     flush_timeout_s: float = setting(

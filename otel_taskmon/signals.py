@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import time
 from typing import Any
 
 from celery import signals
 
-from otel_taskmon import _celery, semconv
+from otel_taskmon import _celery
 from otel_taskmon._safely import entering_task, leaving_task, safely
-from otel_taskmon.boot import new_id
+from otel_taskmon.events import Events
 from otel_taskmon.facts import Recorder
+from otel_taskmon.heartbeat import Heartbeat
 from otel_taskmon.lifecycle import Lifecycle
+from otel_taskmon.main_process import MainProcess
 from otel_taskmon.processor import TaskSpanProcessor
 from otel_taskmon.publishing import Publishing
 from otel_taskmon.running import Running
@@ -21,8 +22,13 @@ from otel_taskmon.running import Running
 class Hooks:
     """All our handlers, made once per process that calls ``instrument()``."""
 
-    def __init__(self, recorder: Recorder, lifecycle: Lifecycle) -> None:
+    def __init__(self, recorder: Recorder, lifecycle: Lifecycle, events: Events | None) -> None:
+        """``events``: None where none are wanted."""
         self._lifecycle = lifecycle
+        self._events = events
+        emit = None if events is None else events.emit
+        self._main = MainProcess(recorder, lifecycle.boot, lifecycle.tracer, emit)
+        self._heartbeat = None if emit is None else Heartbeat(lifecycle.boot, emit)
         self._processor = TaskSpanProcessor(recorder, lifecycle.boot)
         self._publishing = Publishing(recorder)
         self._running = Running(recorder, lifecycle.boot)
@@ -50,17 +56,23 @@ class Hooks:
                 missing.append(signal.name)
             signal.connect(ours, weak=False, dispatch_uid=f"taskmon.{signal.name}")
         _celery.wrap_send_task(self._publishing.around_send)
-        signals.task_received.connect(self.received, weak=False, dispatch_uid="taskmon.received")
-        lifecycle = self._lifecycle
-        for signal, handler in (
-            (signals.worker_init, lifecycle.worker_starts),
+        lifecycle, main = self._lifecycle, self._main
+        handlers: list[tuple[Any, Any]] = [
+            (signals.worker_init, self.worker_starts),
             (signals.worker_process_init, lifecycle.pool_process_starts),
             (signals.worker_process_shutdown, lifecycle.worker_ends),
-            (signals.worker_shutdown, lifecycle.worker_ends),
-        ):
+            (signals.worker_shutdown, self.worker_ends),
+            (signals.task_received, self.received),
+            (signals.task_revoked, main.revoked),
+            (signals.task_unknown, main.unknown),
+            (signals.task_rejected, main.rejected),
+        ]
+        if self._heartbeat is not None:
+            handlers.append((signals.worker_ready, self._heartbeat.start))
+        for signal, handler in handlers:
             signal.connect(handler, weak=False, dispatch_uid=f"taskmon.{signal.name}")
-        atexit.unregister(lifecycle.process_ends)
-        atexit.register(lifecycle.process_ends)
+        atexit.unregister(self.process_ends)
+        atexit.register(self.process_ends)
         return missing
 
     def attach(self) -> None:
@@ -72,13 +84,32 @@ class Hooks:
         self._lifecycle.ensure(self._processor)
         self._publishing.before(sender, **signal)
 
-    @safely("receive stamps")
     def received(self, request: Any = None, **_signal: Any) -> None:
-        """In the worker's main process: (task id, retries) is not unique under redelivery, this id is."""
-        stamped = _celery.request_dict(request)
-        if stamped is not None:
-            stamped[semconv.REQUEST_RECEIVED_AT] = time.time_ns()
-            stamped[semconv.REQUEST_EXECUTION_ID] = new_id()
+        """In the worker's main process."""
+        self._main.received(request)
+
+    def worker_starts(self, **signal: Any) -> None:
+        """``worker_init``, in the main process."""
+        self._lifecycle.worker_starts(**signal)
+        self._watch()
+
+    def worker_ends(self, **_signal: Any) -> None:
+        """``worker_shutdown``, in the main process."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._lifecycle.worker_ends()
+
+    def process_ends(self) -> None:
+        """``atexit``; a worker that is shut down cold comes here without ``worker_shutdown``."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._lifecycle.process_ends()
+
+    @safely("watching the main process")
+    def _watch(self) -> None:
+        self._main.watch()
+        if self._events is not None:
+            self._events.preload()  # now, and not on the consumer's loop
 
     @safely("before the run")
     def prerun(self, task: Any = None, **signal: Any) -> None:

@@ -62,7 +62,7 @@ ids = {"running": pause.delay(60).id}
 control = app.control.inspect(destination=["endings@tests"], timeout=5)
 while not any(task["id"] == ids["running"] for task in control.active().get("endings@tests", ())):
     pass
-app.control.revoke(ids["running"], terminate=True, signal="SIGINT", destination=["endings@tests"])
+app.control.revoke(ids["running"], terminate=True, signal="SIGKILL", destination=["endings@tests"])
 answer(ids)
 """
 
@@ -210,7 +210,7 @@ def test_what_never_ran_has_a_reason_and_no_start(shop: Endings, label: str, sta
 def test_a_task_terminated_while_running_names_the_signal(shop: Endings) -> None:
     run = shop.main("running")
     assert (run.state, run.status) == ("REVOKED", "UNSET")
-    assert run.attributes[semconv.REASON] == "terminated by SIGINT"
+    assert run.attributes[semconv.REASON] == "terminated by SIGKILL"
     assert run.attributes[semconv.STARTED_AT] == run.start_ns < run.end_ns
 
 

@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_taskmon.exporting import ExportPlan, PerProcessExporter, build_provider, in_parts
-from otel_taskmon.flushing import BoundedFlush
+from otel_taskmon.errors import SettingError
+from otel_taskmon.exporting import LOGS, ExportPlan, PerProcessExporter, build_provider, in_parts
+from otel_taskmon.flushing import BoundedFlush, flush_all
 from otel_taskmon.lifecycle import service_name
 from otel_taskmon.settings import Settings
 
@@ -33,6 +34,33 @@ from otel_taskmon.settings import Settings
 )
 def test_the_plan_follows_the_standard_variables(environ: dict[str, str], plan: ExportPlan) -> None:
     assert ExportPlan.from_environment(environ) == plan
+
+
+@pytest.mark.parametrize(
+    ("environ", "plan"),
+    [
+        ({}, ExportPlan(("otlp",), "http/protobuf")),
+        ({"OTEL_LOGS_EXPORTER": "none"}, ExportPlan((), "http/protobuf")),
+        ({"OTEL_TRACES_EXPORTER": "none"}, ExportPlan((), "http/protobuf")),
+        ({"OTEL_TRACES_EXPORTER": "console"}, ExportPlan(("otlp",), "http/protobuf")),
+        (
+            {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "otlp"},
+            ExportPlan(("otlp",), "http/protobuf"),
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_LOGS_EXPORTER": "otlp_proto_http"},
+            ExportPlan(("otlp_proto_http",), "http/protobuf"),
+        ),
+        ({"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "grpc"}, ExportPlan(("otlp",), "grpc")),
+    ],
+)
+def test_events_have_a_plan_of_their_own(environ: dict[str, str], plan: ExportPlan) -> None:
+    assert ExportPlan.from_environment(environ, LOGS) == plan
+
+
+def test_a_wrong_exporter_of_events_is_named() -> None:
+    with pytest.raises(SettingError, match="OTEL_LOGS_EXPORTER='fax'"):
+        ExportPlan.from_environment({"OTEL_LOGS_EXPORTER": "fax"}, LOGS)
 
 
 def test_the_resource_names_service_and_host_but_no_process() -> None:
@@ -149,3 +177,19 @@ def test_a_prepared_flush_works_in_a_forked_process() -> None:
     if child == 0:
         os._exit(0 if flush.flush() and flushed == [os.getpid()] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_flushes_run_side_by_side_under_one_deadline() -> None:
+    release, done = threading.Event(), threading.Event()
+    hanging = [BoundedFlush(lambda: release.wait(30), 0.3) for _ in range(3)]
+    quick = BoundedFlush(done.set, 0.3)
+    began = time.monotonic()
+    assert not flush_all([*hanging, quick])
+    assert 0.25 < time.monotonic() - began < 0.8
+    assert done.is_set()
+    began = time.monotonic()
+    assert not flush_all(hanging), "they gave up once, and are not waited for again"
+    assert time.monotonic() - began < 0.1
+    assert flush_all([quick])
+    assert flush_all([])
+    release.set()

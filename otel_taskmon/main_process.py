@@ -1,0 +1,271 @@
+"""The worker's main process: what it receives and starts, and the ends that no pool process can report.
+
+Each such end is a run span of its own, made in one go, with the same keys as a pool process writes; the tables
+put it in the place of what the pool process left. All of this runs on the consumer's loop, so it only builds
+records and hands them to the batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanKind, Tracer, get_current_span
+
+from otel_taskmon import (
+    _celery,
+    _celery_worker,
+    endings,
+    execution,
+    messages,
+    outcome,
+    semconv,
+    stamps,
+    watched_request,
+)
+from otel_taskmon._safely import safely
+from otel_taskmon.boot import Boot, new_id
+from otel_taskmon.endings import Ending
+from otel_taskmon.facts import Attributes, Recorder, join_notes, payload
+from otel_taskmon.messages import Message
+from otel_taskmon.payload import describe_exception
+
+_log = logging.getLogger("otel_taskmon")
+_ON_REQUEST = "_taskmon_held"
+REPORTER = "main"
+
+
+@dataclass
+class Held:
+    """Kept on a worker's request from its receipt to its end."""
+
+    attributes: Attributes = field(default_factory=dict)
+    """What is known before the start; filled in when it is first needed."""
+    context: Context = field(default_factory=Context)
+    ended: bool = False
+    """Its end has been reported; Celery tells of some ends more than once."""
+
+
+class MainProcess:
+    """The handlers of the main process; ``tracer`` is asked at each report, since the provider may come late."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        boot: Boot,
+        tracer: Callable[[], Tracer],
+        emit: Callable[[str, Attributes, Context], object] | None,
+    ) -> None:
+        """``emit`` takes events (name, attributes, trace context); None: there are to be none."""
+        self._recorder = recorder
+        self._boot = boot
+        self._tracer = tracer
+        self._emit = emit
+
+    def watch(self) -> None:
+        """Before the worker makes its classes of requests; once per process."""
+        missing = _celery_worker.missing_parts()
+        if missing:
+            _log.error(
+                "ends that only the main process can tell are not recorded: this version of Celery has no %s",
+                ", ".join(missing),
+            )
+            return
+        _celery_worker.wrap_request_classes(lambda made: watched_request.subclass(made, self))
+        _celery_worker.wrap_decode_errors(self.undecodable)
+
+    # ---- on the way ----------------------------------------------------------------------------------------
+    @safely("task received")
+    def received(self, request: Any) -> None:
+        """Stamp it: (task id, retries) is not unique under redelivery, the execution id is."""
+        if _celery.request_dict(request) is not None:
+            held = self._hold(request)
+            self._event(semconv.EVENT_RECEIVED, request, held, {})
+
+    @safely("task started")
+    def accepted(self, request: Any) -> None:
+        if self._emit is not None:
+            self._event(semconv.EVENT_STARTED, request, self._held(request), _start(request))
+
+    # ---- ends ----------------------------------------------------------------------------------------------
+    @safely("task failed in the main process")
+    def failed(self, request: Any, error: object) -> None:
+        ending = endings.of_failure(error)
+        if ending is not None:
+            self._end(request, ending)
+
+    @safely("task cancelled")
+    def cancelled(self, request: Any, *, shutting_down: bool) -> None:
+        self._end(request, endings.of_cancel(shutting_down=shutting_down))
+
+    @safely("task revoked")
+    def revoked(
+        self,
+        sender: Any = None,
+        request: Any = None,
+        terminated: bool = False,
+        signum: object = None,
+        expired: bool = False,
+        **_signal: Any,
+    ) -> None:
+        """``task_revoked``; its ``request`` is a context, the worker's own request is the one being handled."""
+        handled = watched_request.handled()
+        ending = endings.of_revoke(handled, terminated=terminated, signum=signum, expired=expired)
+        if handled is not None:
+            self._end(handled, ending)
+        elif sender is not None:  # a worker whose requests are not made by Celery's own strategy
+            message = Message(vars(request), **self._stamps())
+            self._report(ending, sender.name, sender, sender.app, message, Held(), {}, time.time_ns())
+
+    @safely("unknown task")
+    def unknown(self, sender: Any = None, message: Any = None, name: Any = None, **_signal: Any) -> None:
+        self._turned_down(sender, message, name, endings.of_unknown_task(), decode=True)
+
+    @safely("task rejected")
+    def rejected(self, sender: Any = None, message: Any = None, exc: object = None, **_signal: Any) -> None:
+        self._turned_down(sender, message, None, endings.of_rejected(message, exc), decode=True)
+
+    @safely("undecodable message")
+    def undecodable(self, consumer: Any, message: Any, error: object) -> None:
+        self._turned_down(consumer, message, None, endings.of_undecodable(error), decode=False)
+
+    # ---- inside --------------------------------------------------------------------------------------------
+    def _stamps(self) -> dict[str, Any]:
+        return {
+            semconv.REQUEST_RECEIVED_AT: time.time_ns(),
+            semconv.REQUEST_EXECUTION_ID: new_id(),
+        }
+
+    def _hold(self, request: Any) -> Held:
+        headers = _celery.request_dict(request)
+        if headers is None:
+            raise TypeError("a request without its dict")
+        headers.update(self._stamps())
+        held = Held()
+        setattr(request, _ON_REQUEST, held)
+        return held
+
+    def _held(self, request: Any) -> Held:
+        """One that was revoked as it came in has not been received as far as Celery's signals go."""
+        held = getattr(request, _ON_REQUEST, None)
+        return held if isinstance(held, Held) else self._hold(request)
+
+    def _know(self, held: Held, app: Any, task_name: str, message: Message) -> None:
+        if not held.attributes:
+            held.attributes = execution.known_of(
+                self._recorder, self._boot, app, task_name, message, time.time_ns()
+            )
+            held.context = messages.trace_context(message)
+
+    def _event(self, name: str, request: Any, held: Held, more: Attributes) -> None:
+        if self._emit is None:
+            return
+        task = request.task
+        self._know(
+            held, task.app, task.name, messages.of_request(_celery.request_dict(request) or {}, request)
+        )
+        known: Attributes = {
+            semconv.MESSAGING_MESSAGE_ID: stamps.name(request.id),
+            semconv.CELERY_TASK_NAME: task.name,
+        }
+        self._emit(name, {**held.attributes, **known, **more}, held.context)
+
+    def _end(self, request: Any, ending: Ending) -> None:
+        held = self._held(request)
+        if held.ended:
+            return
+        held.ended = True
+        headers = _celery.request_dict(request) or {}
+        message = messages.of_request(headers, request)
+        now = time.time_ns()
+        ended_at = _celery_worker.lost_at_ns(request, now) if ending.state == endings.LOST else now
+        self._report(
+            ending,
+            request.task.name,
+            request.task,
+            request.task.app,
+            message,
+            held,
+            _start(request),
+            ended_at,
+        )
+
+    def _turned_down(self, consumer: Any, message: Any, name: Any, ending: Ending, *, decode: bool) -> None:
+        found = messages.of_raw(message, self._boot.worker, self._stamps(), decode=decode)
+        task_name = stamps.name(name or found.task)
+        task = consumer.app.tasks.get(task_name)
+        self._report(ending, task_name, task, consumer.app, found, Held(), {}, time.time_ns())
+
+    def _report(
+        self,
+        ending: Ending,
+        task_name: str,
+        task: Any,
+        app: Any,
+        message: Message,
+        held: Held,
+        start: Attributes,
+        ended_at: int,
+    ) -> None:
+        """One run span from beginning to end."""
+        if not _celery.stock_active():
+            return
+        self._know(held, app, task_name, message)
+        attributes: Attributes = {
+            **held.attributes,
+            **start,
+            semconv.CELERY_ACTION: semconv.ACTION_RUN,
+            semconv.CELERY_STATE: ending.state,
+            semconv.CELERY_TASK_NAME: task_name,
+            semconv.MESSAGING_MESSAGE_ID: stamps.name(message.id) or new_id(),
+            semconv.REPORTER: REPORTER,
+        }
+        notes = self._payload(task, message, attributes)
+        reason = self._recorder.encoder.text(ending.reason, part="exception")
+        attributes[semconv.REASON] = reason.text
+        notes = (*notes, *reason.notes)
+        found = describe_exception(ending.error, self._recorder.encoder) if ending.error else None
+        if found is not None:
+            attributes[semconv.ERROR_TYPE] = found.type
+            notes = (*notes, *found.notes)
+        if notes:
+            attributes[semconv.PAYLOAD_NOTES] = join_notes(notes)
+        started_at = start.get(semconv.STARTED_AT)
+        first_ns = started_at if isinstance(started_at, int) else ended_at
+        publish = get_current_span(held.context).get_span_context()
+        linked = _celery.uses_links() and publish.is_valid
+        span = self._tracer().start_span(
+            f"run/{task_name or 'unknown'}",
+            context=Context() if linked else held.context,
+            links=[Link(publish)] if linked else None,
+            kind=SpanKind.CONSUMER,
+            start_time=first_ns,
+            attributes=attributes,
+        )
+        if found is not None:
+            outcome.add_exception(span, found)
+        if ending.is_error:
+            span.set_status(outcome.error_status(found, ending.reason))
+        span.end(max(first_ns, ended_at))
+
+    def _payload(self, task: Any, message: Message, into: Attributes) -> tuple[str, ...]:
+        if message.args is None and message.kwargs is None:  # a body that nobody could or would read
+            return ("args:dropped", "kwargs:dropped")
+        return payload(self._recorder, task, message.args, message.kwargs, into)
+
+
+def _start(request: Any) -> Attributes:
+    """When the pool began with it, and the process that did; {} when it never began."""
+    started = request.time_start  # seconds since the epoch
+    if not isinstance(started, float):
+        return {}
+    pid = request.worker_pid
+    return {
+        semconv.STARTED_AT: int(started * 1e9),
+        semconv.PID: pid if type(pid) is int else os.getpid(),
+    }
