@@ -66,5 +66,10 @@ def source_slots(per: Per, wanted: TaskFilter) -> Mapping[str, str]:
     search = wanted.search.strip()
     if not search:
         return {"source": f"source_{per}", "search": "search_off"}
-    texts = "search_execution_texts" if len(search) >= INDEXED_LENGTH else "search_execution_texts_short"
-    return {"source": f"source_{per}", "search": f"search_{per}", "search_execution_texts": texts}
+    form = "" if len(search) >= INDEXED_LENGTH else "_short"
+    return {
+        "source": f"source_{per}",
+        "search": f"search_{per}",
+        "search_payload": f"search_payload{form}",
+        "search_stacktrace": f"search_stacktrace{form}",
+    }

@@ -32,21 +32,33 @@ def facets(client: Client, wanted: TaskFilter, *, limit: int = 50, per: Per = "t
     """Values with counts, most frequent first, at most ``limit`` each.
 
     Each facet obeys all filters but its own. A value that the filter names is among them whenever it occurs. Rows
-    without an exception are no value of that facet.
+    without an exception are no value of that facet. One pass for all facets that are not filtered, one more for each
+    that is.
     """
-    answer = client.ask(
-        statement("facets", **source_slots(per, wanted)), filter_parameters(wanted) | {"limit": limit}
-    )
+    slots = source_slots(per, wanted)
+    answer = client.ask(statement("facets", **slots), filter_parameters(wanted) | {"limit": limit})
     found: dict[str, list[FacetValue]] = {name: [] for name in FACETS}
     for facet, text, count in answer.rows:
-        name = FACETS[facet]
-        value: str | int | None = text
-        if name == "priorities" and text is not None:
-            value = int(text)
-        found[name].append(FacetValue(value=value, count=count))
-    for values in found.values():
-        values.sort(key=lambda v: -v.count)
+        found[FACETS[facet]].append(_facet_value(FACETS[facet], text, count))
+    for name in FACETS:
+        chosen = getattr(wanted, name)
+        if chosen:
+            others = filter_parameters(wanted) | {name: []}
+            named = ["" if value is None else str(value) for value in chosen]
+            answer = client.ask(
+                statement("facet_values", facet=f"facet_{name}", **slots),
+                others | {"limit": limit, "chosen": named},
+            )
+            values = [_facet_value(name, text, count) for text, count in answer.rows]
+            found[name] = sorted(
+                (v for v in values if name != "exceptions" or v.value), key=lambda v: v.count, reverse=True
+            )
     return Facets(**found)
+
+
+def _facet_value(facet: str, text: str | None, count: int) -> FacetValue:
+    value = int(text) if facet == "priorities" and text is not None else text
+    return FacetValue(value=value, count=count)
 
 
 def bucket_seconds(span_us: int, buckets: int) -> int:

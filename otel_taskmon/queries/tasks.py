@@ -16,6 +16,8 @@ from otel_taskmon.queries.task_rows import key_parameters, task_rows
 HOUR_US = 3_600_000_000
 BACK_US = (HOUR_US, 6 * HOUR_US, 24 * HOUR_US, 168 * HOUR_US)
 """How far back "the newest" is looked for, step by step, before everything is read."""
+SEARCH_BACK_US = (24 * HOUR_US, 168 * HOUR_US)
+"""The same for a search: it finds few rows and reads an index, so short steps would only add up."""
 
 _LOWEST = -1
 _HIGHEST = 2**63 - 1
@@ -158,8 +160,8 @@ def _windows(
             since_us = max(since_us, cursor_us)
     if sort == "time" and descending:
         newest_us = min(until_us, microseconds(datetime.now(UTC)))
-        for back_us in BACK_US:
-            if newest_us - back_us > since_us:
+        for back_us in SEARCH_BACK_US if parameters["search"] else BACK_US:
+            if newest_us - 2 * back_us > since_us:  # else the rest is not worth a question of its own
                 yield newest_us - back_us, until_us
                 until_us = newest_us - back_us
     yield since_us, until_us

@@ -12,6 +12,8 @@ OR execution_id IN
             --: time_range
         )
         AND (
-            --: search_execution_texts
+            --: search_payload
+            OR
+            --: search_stacktrace
         )
 )

@@ -1,8 +1,16 @@
--- In a payload, as typed and as it would stand inside a JSON string, without an index.
-positionCaseInsensitiveUTF8(args, {search:String}) > 0
-OR positionCaseInsensitiveUTF8(kwargs, {search:String}) > 0
+-- Payloads are JSON text: what was typed is looked for as it is, and as it would stand inside a JSON string. No LIKE
+-- anywhere: % _ and \ are ordinary characters. A row that holds the text holds all its three-letter pieces, and those
+-- stand in an index; what the index lets through is then looked at.
+(hasAllTokens(args, lowerUTF8({search:String}))
+    AND positionCaseInsensitiveUTF8(args, {search:String}) > 0)
+OR (hasAllTokens(kwargs, lowerUTF8({search:String}))
+    AND positionCaseInsensitiveUTF8(kwargs, {search:String}) > 0)
+OR (hasAllTokens(exc_message, lowerUTF8({search:String}))
+    AND positionCaseInsensitiveUTF8(exc_message, {search:String}) > 0)
 OR (
     {search_in_json:String} != {search:String}
     AND (
-        positionCaseInsensitiveUTF8(args, {search_in_json:String}) > 0
-        OR positionCaseInsensitiveUTF8(kwargs, {search_in_json:String}) > 0))
+        (hasAllTokens(args, lowerUTF8({search_in_json:String}))
+            AND positionCaseInsensitiveUTF8(args, {search_in_json:String}) > 0)
+        OR (hasAllTokens(kwargs, lowerUTF8({search_in_json:String}))
+            AND positionCaseInsensitiveUTF8(kwargs, {search_in_json:String}) > 0)))

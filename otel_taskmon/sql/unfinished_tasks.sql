@@ -7,5 +7,5 @@ WHERE
         --: time_range
     )
     AND (
-        --: without_execution
+        state IN ('SENT', 'RECEIVED', 'STARTED') OR (state = 'FAILURE' AND worker = '')
     )

@@ -89,7 +89,8 @@ def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) ->
 def test_the_filter_binds_what_the_questions_name() -> None:
     others = (
         "limit chosen bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
-        "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name checksum program"
+        "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name "
+        "checksum program"
     )
     given = set(filter_parameters(TaskFilter())) | set(others.split())
     for form, text in expanded().items():

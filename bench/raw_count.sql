@@ -1,0 +1,1 @@
+SELECT count(), min(first_ns), max(first_ns) FROM tasks

@@ -1,0 +1,1 @@
+toNullable(toString(app))

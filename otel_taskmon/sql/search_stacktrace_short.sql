@@ -1,0 +1,1 @@
+positionCaseInsensitiveUTF8(exc_stacktrace, {search:String}) > 0

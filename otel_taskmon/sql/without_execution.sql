@@ -1,1 +1,0 @@
-state IN ('SENT', 'RECEIVED', 'STARTED') OR (state = 'FAILURE' AND execution_id = '')
