@@ -41,7 +41,7 @@ def publish_for_ever() -> int:
         signal.signal(number, lambda received, _frame: asked_to_stop.append(received))
     dice = random.Random()
     # The fixed load first, so that there is one of everything to look at within seconds.
-    load.fixed_load(seed=dice.randrange(2**32))
+    load.fixed_load()
     print("first burst published", flush=True)
     next_burst = time.monotonic() + BURST_EVERY_S
     while not asked_to_stop:

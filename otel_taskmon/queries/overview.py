@@ -19,7 +19,7 @@ from otel_taskmon.queries.model import Facets, FacetValue, Histogram, HistogramB
 from otel_taskmon.queries.statements import statement
 
 FACETS = ("states", "apps", "names", "exceptions", "queues", "workers", "priorities")
-"""The order of the facets in ``facets.sql``."""
+"""The order of the facets in ``facet_columns.sql``."""
 
 BUCKET_SECONDS = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400),
@@ -32,33 +32,20 @@ def facets(client: Client, wanted: TaskFilter, *, limit: int = 50, per: Per = "t
     """Values with counts, most frequent first, at most ``limit`` each.
 
     Each facet obeys all filters but its own. A value that the filter names is among them whenever it occurs. Rows
-    without an exception are no value of that facet. One pass for all facets that are not filtered, one more for each
-    that is.
+    without an exception are no value of that facet.
     """
-    slots = source_slots(per, wanted)
-    answer = client.ask(statement("facets", **slots), filter_parameters(wanted) | {"limit": limit})
+    question = "facets_filtered" if any(getattr(wanted, name) for name in FACETS) else "facets"
+    answer = client.ask(
+        statement(question, **source_slots(per, wanted)), filter_parameters(wanted) | {"limit": limit}
+    )
     found: dict[str, list[FacetValue]] = {name: [] for name in FACETS}
-    for facet, text, count in answer.rows:
-        found[FACETS[facet]].append(_facet_value(FACETS[facet], text, count))
-    for name in FACETS:
-        chosen = getattr(wanted, name)
-        if chosen:
-            others = filter_parameters(wanted) | {name: []}
-            named = ["" if value is None else str(value) for value in chosen]
-            answer = client.ask(
-                statement("facet_values", facet=f"facet_{name}", **slots),
-                others | {"limit": limit, "chosen": named},
-            )
-            values = [_facet_value(name, text, count) for text, count in answer.rows]
-            found[name] = sorted(
-                (v for v in values if name != "exceptions" or v.value), key=lambda v: v.count, reverse=True
-            )
+    for facet, text, count, *_ in answer.rows:
+        name = FACETS[facet]
+        value = int(text) if name == "priorities" and text is not None else text
+        found[name].append(FacetValue(value=value, count=count))
+    for values in found.values():
+        values.sort(key=lambda v: -v.count)
     return Facets(**found)
-
-
-def _facet_value(facet: str, text: str | None, count: int) -> FacetValue:
-    value = int(text) if facet == "priorities" and text is not None else text
-    return FacetValue(value=value, count=count)
 
 
 def bucket_seconds(span_us: int, buckets: int) -> int:

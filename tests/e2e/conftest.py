@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import clickhouse_connect
@@ -37,6 +38,31 @@ class Demo:
     child: Child
     viewer: str
     http_port: int
+
+    def finished_window(self) -> tuple[datetime, datetime]:
+        """Half an hour until now, once all tasks first published in it have ended: its rows stand still."""
+        until = datetime.now(UTC).replace(microsecond=0)
+        since = until - timedelta(minutes=30)
+        client = self.client()
+
+        def unfinished() -> int:
+            (count,) = client.query(
+                """SELECT count() FROM otel.celery_tasks_latest
+                   WHERE first_published_at >= {since:DateTime64(6)} AND first_published_at < {until:DateTime64(6)}
+                       AND state IN ('SENT', 'SCHEDULED', 'RECEIVED', 'STARTED', 'RETRY')""",
+                {"since": since, "until": until},
+            ).result_rows[0]
+            return int(count)
+
+        wait_until(
+            # some seconds, since what was published before may not have arrived yet
+            lambda: datetime.now(UTC) > until + timedelta(seconds=3) and unfinished() == 0,
+            f"the end of every task published before {until}",
+            timeout=60,
+            interval=0.5,
+            context=self.child.output,
+        )
+        return since, until
 
     def client(self) -> Client:
         return clickhouse_connect.get_client(

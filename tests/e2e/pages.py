@@ -23,7 +23,7 @@ def open_log(page: Page, viewer: str, query: str = "") -> None:
 
 def open_task(page: Page, viewer: str, task_id: str) -> None:
     page.goto(f"{viewer}/task?id={task_id}")
-    expect(page.get_by_text("Task id", exact=True)).to_be_visible()
+    expect(page.get_by_role("term").filter(has_text="Task id")).to_be_visible()
     settled(page)
 
 

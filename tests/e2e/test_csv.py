@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,7 @@ pytestmark = pytest.mark.e2e
 def test_the_csv_holds_the_rows_of_the_filter(
     demo: Demo, page: Page, tmp_path: Path, label: str, delimiter: str
 ) -> None:
-    until = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
-    since = until - timedelta(minutes=30)
+    since, until = demo.finished_window()
     open_log(page, demo.viewer, f"since={since:%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}")
     facet(page, "app", "reviews").click()
     expect(page).to_have_url(re.compile(r"[?&]app=reviews"))

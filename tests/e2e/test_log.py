@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -41,12 +40,12 @@ def test_a_failing_task_is_found_by_a_piece_of_its_argument(demo: Demo, page: Pa
 
 def test_a_filter_narrows_the_log_is_in_the_address_and_survives_a_reload(demo: Demo, page: Page) -> None:
     # a range that is over, so that the numbers stand still
-    until = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
-    window = f"since={until - timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}"
+    since, until = demo.finished_window()
+    window = f"since={since:%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}"
     (failures,) = one(
         demo,
         f"""SELECT count() FROM otel.celery_tasks_latest WHERE state = 'FAILURE'
-            AND first_published_at >= '{until - timedelta(minutes=30):%Y-%m-%d %H:%M:%S}'
+            AND first_published_at >= '{since:%Y-%m-%d %H:%M:%S}'
             AND first_published_at < '{until:%Y-%m-%d %H:%M:%S}'""",
     )
     open_log(page, demo.viewer, window)

@@ -30,11 +30,8 @@ def expanded() -> dict[str, str]:
     forms: dict[str, str] = {}
     for per, search in itertools.product(PER, ("", "ab", "abc")):
         slots = source_slots(per, TaskFilter(search=search))  # type: ignore[arg-type]  # strings from the tuple above
-        for name in ("span_of_rows", "facets", "histogram", f"export_{per}"):
+        for name in ("span_of_rows", "facets", "facets_filtered", "histogram", f"export_{per}"):
             forms[f"{name} {per} {search!r}"] = statements.statement(name, **slots)
-        for facet in FACETS:
-            form = f"facet_values {per} {search!r} {facet}"
-            forms[form] = statements.statement("facet_values", facet=f"facet_{facet}", **slots)
         for sort, direction in itertools.product(SORTS, ("ascending", "descending")):
             forms[f"page_keys {per} {search!r} {sort} {direction}"] = statements.statement(
                 "page_keys",
@@ -88,7 +85,7 @@ def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) ->
 
 def test_the_filter_binds_what_the_questions_name() -> None:
     others = (
-        "limit chosen bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
+        "limit bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
         "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name "
         "checksum program"
     )
@@ -148,12 +145,18 @@ def test_materialized_views_of_raw_rows_read_nothing_else() -> None:
                 assert not re.search(r"\b(JOIN|UNION)\b", statement)
 
 
-def test_facets_are_numbered_as_the_question_numbers_them() -> None:
-    grouped = re.search(r"GROUPING SETS \((.*)\)\n", statements._file("facets"))
-    assert grouped
-    columns = re.findall(r"\((\w+)\)", grouped[1])
-    for facet, column in zip(FACETS, columns, strict=True):
-        assert f"({column})" in statements._file(f"facet_{facet}"), facet
+def test_facets_are_numbered_alike_everywhere() -> None:
+    columns = ["state", "app", "task_name", "exc_type", "queue", "worker", "priority"]
+    for question in ("facets", "facets_filtered"):
+        grouped = re.search(r"GROUPING SETS \((.*)\)\n", statements._file(question))
+        assert grouped
+        assert re.findall(r"\((\w+)\)", grouped[1]) == columns
+    assert (
+        re.findall(r"facet = \d, toNullable\(toString\((\w+)\)", statements._file("facet_columns"))
+        == columns[:-1]
+    )
+    bits = re.findall(r"(\d+) \* \(NOT empty\(\{(\w+):", statements._file("failing_fields"))
+    assert bits == [(str(1 << number), name) for number, name in enumerate(FACETS)]
 
 
 def test_csv_columns_are_distinct() -> None:

@@ -1,1 +1,0 @@
-toNullable(toString(task_name))
