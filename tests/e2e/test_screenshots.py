@@ -19,16 +19,23 @@ def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.node.callspec.params["page"])
 
 
+def _drawn(page: Page) -> None:
+    """The widgets that the browser loads late are there, too."""
+    expect(page.get_by_text("Follow", exact=True)).to_be_visible()
+    expect(page.locator("canvas, svg.marks").first).to_be_visible()
+
+
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_the_log(demo: Demo, page: Page, scheme: str) -> None:
     open_log(page, demo.viewer, "range=15m")
-    expect(page.locator("canvas, svg.marks").first).to_be_visible()
+    _drawn(page)
     page.screenshot(path=SCREENSHOTS / f"tasks-{scheme}.png")
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_the_log_filtered(demo: Demo, page: Page, scheme: str) -> None:
     open_log(page, demo.viewer, "range=15m&state=FAILURE&per=executions")
+    _drawn(page)
     page.screenshot(path=SCREENSHOTS / f"failures-{scheme}.png")
 
 
