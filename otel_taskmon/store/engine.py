@@ -30,10 +30,10 @@ __all__ = ["Connection", "Engine", "EngineError", "StoreInUse"]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-DEFAULT_SETTINGS: Final[Mapping[str, object]] = {
+DEFAULT_SETTINGS: Final[Mapping[str, str]] = {
     # By default the engine wants 1 GiB of free memory for each further thread of a query; under our memory bound every
     # query would run on one thread (measured: 195 ms against 100 ms on two cores).
-    "max_threads_min_free_memory_per_thread": 128 * 1024 * 1024,
+    "max_threads_min_free_memory_per_thread": str(128 * 1024 * 1024),
 }
 
 
@@ -87,6 +87,7 @@ class Engine:
         """As ``connection()``, for a caller that closes it."""
         chosen = {name: str(value) for name, value in (settings or {}).items()}
         self.check_settings(chosen)
+        chosen = {**DEFAULT_SETTINGS, **chosen}
         if readonly:
             chosen.pop("readonly", None)
             chosen["readonly"] = "1"  # the last one: settings that come after it would be refused

@@ -122,3 +122,9 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
         Engine(tmp_path / "what?")
     with pytest.raises(TaskmonError, match="must not have"):
         Engine(tmp_path / "this & that")
+
+
+def test_the_memory_bound_leaves_a_query_its_threads(engine: Engine) -> None:
+    name = "max_threads_min_free_memory_per_thread"
+    assert engine.fetch(f"SELECT toUInt64(getSetting('{name}'))") == [(128 * 1024 * 1024,)]
+    assert engine.fetch(f"SELECT toUInt64(getSetting('{name}'))", settings={name: 5}) == [(5,)]
