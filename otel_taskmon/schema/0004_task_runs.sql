@@ -156,7 +156,8 @@ SELECT
         a['taskmon.priority'],
         extract(a['celery.delivery_info'], '\'priority\': (\\d+)'))) AS priority,
     was_redelivered AS redelivered,
-    if(a['taskmon.worker'] != '', a['taskmon.worker'], r['service.instance.id']) AS worker,
+    -- an eager task of a publisher has no worker, and the SDK draws an instance id for every process
+    if(a['taskmon.reporter'] != '', a['taskmon.worker'], r['service.instance.id']) AS worker,
     a['taskmon.worker.boot_id'] AS boot_id,
     toUInt32OrZero(if(a['taskmon.pid'] != '', a['taskmon.pid'], r['process.pid'])) AS pid,
     if(a['taskmon.host'] != '', a['taskmon.host'], r['host.name']) AS host,

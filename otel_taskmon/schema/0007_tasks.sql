@@ -2,7 +2,8 @@
 -- the highest version stays, so neither order of arrival nor duplicates matter.
 -- version, from the high bits down: retries (32) · received_at or else started_at in µs (56) · rank (8) · a hash that
 -- decides ties the same way every time (32).
--- rank: 6 end told by the main process, 5 end told by the pool process, 4 STARTED, 3 RECEIVED, 1 SENT.
+-- rank: 6 end told by the main process, 5 end told by the pool process, 4 STARTED, 3 RECEIVED, 1 SENT, 0 a publish that
+-- failed (one that is tried again with the same id has been sent).
 -- A publish has no received time: it comes after every execution with fewer retries and before every one with as many.
 CREATE TABLE IF NOT EXISTS otel.celery_tasks
 (
@@ -44,6 +45,9 @@ CREATE TABLE IF NOT EXISTS otel.celery_tasks
     payload_notes      LowCardinality(String),
     trace_id           String CODEC(ZSTD(1)),
     changed_at         DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    unfinished_since   Int64 CODEC(ZSTD(1)),
+    unfinished_boot    UInt64 CODEC(ZSTD(1)),
+    unfinished_run     UInt64 CODEC(ZSTD(1)),
     INDEX idx_task_id   task_id   TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_root_id   root_id   TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_parent_id parent_id TYPE bloom_filter(0.001) GRANULARITY 1
@@ -111,7 +115,7 @@ SELECT
     bitOr(
         bitShiftLeft(toUInt128(retries), 96),
         bitOr(
-            bitShiftLeft(toUInt128(1), 32),
+            bitShiftLeft(toUInt128(if(is_error, 0, 1)), 32),
             toUInt128(bitAnd(cityHash64(is_error, span_id), 4294967295)))) AS version,
     '' AS execution_id,
     task_name,
@@ -153,6 +157,9 @@ WHERE stamped;
 
 -- An event stands in the same place as the execution it belongs to, so it carries that execution's received_at; one
 -- that carries none yields to every end.
+-- unfinished_: by whom and since when (µs, the worker's clock) it is told to be held or running; 0 in every other row.
+-- Since the event and not since the start: by then the worker's lists have it. Three numbers that are nearly always 0
+-- cost next to nothing to read, so who is gone can be asked of a million tasks at once.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_tasks_from_events_mv TO otel.celery_tasks AS
 WITH
     attrs AS a,
@@ -225,22 +232,46 @@ SELECT
     '' AS exc_fingerprint,
     a['taskmon.payload.notes'] AS payload_notes,
     trace_id,
-    ts AS changed_at
+    ts AS changed_at,
+    toUnixTimestamp64Micro(ts) AS unfinished_since,
+    cityHash64(boot_id, worker) AS unfinished_boot,
+    cityHash64(boot_id, worker, execution_id) AS unfinished_run
 FROM otel.celery_task_events
 WHERE event IN ('received', 'started') AND task_id != '';
 
--- The state that people read is made here and nowhere else, since one of them depends on the moment of reading:
--- a task that waits for its ETA is SCHEDULED until then.
+-- The state that people read is made here and nowhere else, since two of them depend on the moment of reading:
+-- a task that waits for its ETA is SCHEDULED until then, and one whose worker is gone while it ran is LOST. Neither is
+-- ever stored, so whatever arrives later, an end above all, has its say.
+-- boots.1 to 4: lives of workers; until when each has answered for what it ran (for ever when it is gone); what was
+-- running in the lives that go on; those lives. They are few, and are put together once per question: no join.
+-- A life that is not known (its events are no longer kept) has been silent since the start, by our own clock.
 -- Filters and counts over many tasks read this view; celery_tasks_latest adds what costs a join.
 CREATE VIEW IF NOT EXISTS otel.celery_tasks_current AS
+WITH
+    (
+        SELECT (
+            groupArray(cityHash64(boot_id, worker)),
+            groupArray(if(is_alive, toUnixTimestamp64Micro(judged_at), toInt64(9223372036854775807))),
+            arrayFlatten(groupArray(
+                if(is_alive, arrayMap(id -> cityHash64(boot_id, worker, id), running), []))),
+            groupArrayIf(cityHash64(boot_id, worker), is_alive))
+        FROM otel.celery_worker_boots_latest
+    ) AS boots,
+    toUnixTimestamp64Micro(now64(6, 'UTC')) AS now_us,
+    stored.unfinished_since < transform(stored.unfinished_boot, boots.1, boots.2, now_us - 30000000) AS answered_for,
+    stored.state = 'STARTED' AND answered_for AND stored.unfinished_run NOT IN boots.3 AS is_lost,
+    stored.state = 'RECEIVED' AND answered_for AND stored.unfinished_boot NOT IN boots.4 AS is_left
 SELECT
     first_published_at,
     task_id,
     execution_id,
     task_name,
     app,
-    toLowCardinality(if(stored.state = 'SENT' AND eta > now64(6, 'UTC'), 'SCHEDULED', stored.state)) AS state,
-    reason,
+    toLowCardinality(multiIf(
+        stored.state = 'SENT' AND eta > now64(6, 'UTC'), 'SCHEDULED',
+        is_lost, 'LOST',
+        stored.state)) AS state,
+    multiIf(is_lost, 'worker gone', is_left, 'worker gone, the broker delivers it again', stored.reason) AS reason,
     retries,
     published_at,
     received_at,
@@ -264,7 +295,7 @@ SELECT
     parent_id,
     group_id,
     chord_id,
-    is_error,
+    toUInt8(stored.is_error OR is_lost) AS is_error,
     exc_type,
     exc_message,
     exc_fingerprint,

@@ -23,7 +23,7 @@ def run_spans(first: int, count: int, *, started_ns: int | None = None) -> Expor
     """``count`` finished executions; span ids, execution ids and task ids count up from ``first``."""
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
-    resource_spans.resource.attributes.append(_attribute("service.name", "shop"))
+    resource_spans.resource.attributes.append(attribute("service.name", "shop"))
     scope = resource_spans.scope_spans.add()
     scope.scope.name = semconv.INSTRUMENTATION_SCOPE
     now = time.time_ns() if started_ns is None else started_ns
@@ -37,7 +37,7 @@ def run_spans(first: int, count: int, *, started_ns: int | None = None) -> Expor
             end_time_unix_nano=now + 1_000_000,
         )
         span.attributes.extend(
-            _attribute(key, value)
+            attribute(key, value)
             for key, value in {
                 semconv.CELERY_ACTION: semconv.ACTION_RUN,
                 semconv.CELERY_STATE: "SUCCESS",
@@ -51,8 +51,13 @@ def run_spans(first: int, count: int, *, started_ns: int | None = None) -> Expor
     return request
 
 
-def _attribute(key: str, text: str) -> KeyValue:
-    return KeyValue(key=key, value=AnyValue(string_value=text))
+def attribute(key: str, value: str | int | bool) -> KeyValue:
+    """An attribute of a span, log record or resource."""
+    if isinstance(value, bool):
+        return KeyValue(key=key, value=AnyValue(bool_value=value))
+    if isinstance(value, int):
+        return KeyValue(key=key, value=AnyValue(int_value=value))
+    return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
 @dataclass
