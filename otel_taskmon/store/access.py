@@ -69,6 +69,7 @@ _INGEST_SETTINGS: Final = frozenset(
         "max_execution_time",
         "insert_deduplicate",
         "insert_deduplication_token",
+        "throw_on_max_partitions_per_insert_block",  # one bad clock must not hold up a whole batch
     }
 )
 _INGEST_PREFIXES: Final = ("input_format_", "async_insert_", "max_insert_", "min_insert_", "output_format_")

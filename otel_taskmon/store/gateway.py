@@ -101,13 +101,13 @@ class Gateway:
             )
         if head.method not in _METHODS:
             raise HttpError(405, 36, f"The method {head.method} is not supported. (BAD_ARGUMENTS)")
+        answer.native_blocks = head.flag("compress")  # of a refusal too
         role = self._passwords.authenticate(*credentials(head.headers, head.parameters))
         check_peer(role, head.headers, head.peer)
         if head.method != "POST" and not head.parameters.get("query"):
             await answer.whole({}, b"Ok.\n")
             return
         answer.query_id = head.parameters.get("query_id") or answer.query_id
-        answer.native_blocks = head.flag("compress")
         answer.encoding = _answer_encoding(head.headers, head.parameters)
         plan = await plan_query(head, body, role, self._policy, self._max_body_bytes)
         await self._run(plan, body, answer)

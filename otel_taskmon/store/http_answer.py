@@ -61,6 +61,8 @@ class Answer:
             await self._body(out + self._encoder.end(), more=False)
             return
         body = error_text(error, self.version)
+        if self.native_blocks:
+            body = compress_blocks(body)  # as ClickHouse does; clickhouse-go reads no other error
         status = status_of(error)
         headers = {"X-ClickHouse-Exception-Code": str(error.code), "Content-Length": str(len(body))}
         if status == 401:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from otel_taskmon.store import rowbinary
 from otel_taskmon.store.otlp_errors import TooLarge
@@ -125,11 +125,5 @@ def row_attributes(attributes: Sequence[KeyValue], original_ns: int, *, right_cl
     """The attributes of a row as a RowBinary map, with the original time added where the clock was wrong."""
     if right_clock:
         return attribute_map(attributes)
-    return b"".join(
-        (
-            rowbinary.length(len(attributes) + 1),
-            attribute_pairs(attributes),
-            rowbinary.repeated_string(CLOCK_KEY),
-            rowbinary.string(str(original_ns)),
-        )
-    )
+    true_time = KeyValue(key=CLOCK_KEY, value=AnyValue(string_value=str(original_ns)))
+    return rowbinary.length(len(attributes) + 1) + attribute_pairs([*attributes, true_time])

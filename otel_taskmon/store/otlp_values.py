@@ -1,9 +1,10 @@
 """OTLP attribute values as the text that the clickhouseexporter stores in its ``Map(String, String)`` columns.
 
-The rules are those of the Collector's ``pcommon.Value.AsString``: integers decimal, booleans ``true`` and
-``false``, doubles as JavaScript prints them, bytes in base64, arrays and maps as compact JSON with sorted keys and
-with ``<``, ``>``, ``&`` escaped as Go's encoder does. One deliberate difference: the Collector turns a whole array or
-map into an empty text when it holds a NaN or an infinity; here that number becomes a JSON string and the rest stays.
+The rules are those of the Collector's ``pcommon.Value.AsString`` (v1.67): integers decimal, booleans ``true`` and
+``false``, doubles as JavaScript prints them, bytes in base64, arrays and maps as compact JSON with sorted keys; and the
+pairs of a column sorted by key, as the exporter's client sorts them. One deliberate difference: the Collector turns a
+whole array or map into an empty text when it holds a NaN or an infinity; here that number becomes a JSON string and
+the rest stays.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -24,17 +26,17 @@ _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 _NO_TRACE: Final = bytes(_TRACE_ID_BYTES)
 _NO_SPAN: Final = bytes(_SPAN_ID_BYTES)
-_GO_ESCAPES: Final = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
+# Go's encoder escapes these two even where it leaves HTML alone; they end a line in JavaScript.
+_GO_ESCAPES: Final = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029"})
+_key: Final = attrgetter("key")
 
 
 def double_text(value: float) -> str:
     """``1.0`` → ``1``, ``1e21`` → ``1e+21``, ``1e-7`` → ``1e-7``; NaN and infinities as the Collector words them."""
     if math.isnan(value):
-        return "json: unsupported value: NaN"
+        return "NaN"
     if math.isinf(value):
-        return f"json: unsupported value: {'+' if value > 0 else '-'}Inf"
+        return "Infinity" if value > 0 else "-Infinity"
     return _finite_text(value)
 
 
@@ -83,7 +85,9 @@ def _json(value: AnyValue) -> str:
     if kind in ("int_value", "bool_value") or (kind == "double_value" and math.isfinite(value.double_value)):
         return text_of(value)
     if kind == "double_value":
-        return f'"{value.double_value}"'
+        return f'"{double_text(value.double_value)}"'
+    if kind == "bytes_value" and not value.bytes_value:
+        return "null"  # Go has no bytes here, which is not an empty text to its encoder
     return _json_text(text_of(value))
 
 
@@ -92,15 +96,15 @@ def _json_text(text: str) -> str:
 
 
 def attribute_map(attributes: Sequence[KeyValue]) -> bytes:
-    """Attributes as a RowBinary map, in the order given."""
+    """Attributes as a RowBinary map, sorted by key."""
     return rowbinary.length(len(attributes)) + attribute_pairs(attributes)
 
 
-def attribute_pairs(attributes: Sequence[KeyValue]) -> bytes:
-    """The pairs of a RowBinary map without its length, for maps to which a pair is added."""
+def attribute_pairs(attributes: Iterable[KeyValue]) -> bytes:
+    """The pairs of a RowBinary map without its length, sorted by key."""
     key_of, string = rowbinary.repeated_string, rowbinary.string
     parts: list[bytes] = []
-    for pair in attributes:
+    for pair in sorted(attributes, key=_key):
         value = pair.value
         parts.append(key_of(pair.key))
         # Asking for the text first spares the common case the look at which kind it is.

@@ -15,8 +15,8 @@ from typing import Final
 
 import uvicorn
 
-from otel_taskmon import migrate
-from otel_taskmon.settings import StoreSettings
+from otel_taskmon import migrate, retention
+from otel_taskmon.settings import RetentionSettings, StoreSettings
 from otel_taskmon.store import recovery
 from otel_taskmon.store.engine import Engine
 from otel_taskmon.store.gateway import Gateway
@@ -48,8 +48,11 @@ class _HttpServer(uvicorn.Server):
 def run_store(settings: StoreSettings) -> int:
     """Run until SIGTERM or SIGINT; the exit code.
 
-    Raises TaskmonError when the directory or a port is in use, or the tables cannot be brought up to date.
+    Raises TaskmonError when the directory or a port is in use, or the tables cannot be brought up to date, and
+    SettingError for a retention that is not allowed.
     """
+    kept = RetentionSettings.from_environment()
+    retention.wanted(kept)
     engine = Engine(settings.data_dir)
     try:
         http, otlp_http, otlp_grpc = _endpoints(settings)
@@ -60,7 +63,7 @@ def run_store(settings: StoreSettings) -> int:
             engine.directory.announce(
                 http_port=http.port, otlp_http_port=otlp_http.port, otlp_grpc_port=otlp_grpc.port
             )
-            _bring_up_to_date(engine)
+            _bring_up_to_date(engine, kept)
             asyncio.run(_Store(settings, engine, http_socket, otlp_socket).run())
         recovery.mark_end(engine.directory.path)
     finally:
@@ -76,9 +79,11 @@ def _endpoints(settings: StoreSettings) -> tuple[Endpoint, Endpoint, Endpoint]:
     )
 
 
-def _bring_up_to_date(engine: Engine) -> None:
+def _bring_up_to_date(engine: Engine, kept: RetentionSettings) -> None:
     for applied in migrate.apply(engine):
         log.info("applied schema %04d_%s", applied.version, applied.name)
+    for changed in retention.apply(engine, kept):
+        log.info("rows are kept for another time from now on: %s", changed)
     report = recovery.recover(engine, engine.directory.path)
     if report.since is not None and any(report.rows.values()):
         log.warning(
