@@ -1,9 +1,13 @@
 -- The spans of the tasks [first, first + count): publishes and executions, as our worker would send them.
 -- Everything is a function of the task's number, so the same range is the same rows every time.
--- Skew: 200 names of which few do most, 8 apps, 6 queues, 24 workers, 16 exceptions; runtimes over five decades.
+-- Skew: 200 names of which few do most, 8 apps, 6 queues, 24 workers, 16 exceptions; runtimes over five decades, with a
+-- middle of its own for each name; days with a busy and a quiet half.
 WITH
     (salt, n) -> cityHash64(n, salt) / 18446744073709551616. AS uniform,
-    {day_start:Int64} + intDiv({day_length:Int64}, {total:Int64}) * toInt64(number) AS first_ns,
+    number / {total:UInt64} AS share_of_range,
+    6.283185307179586 * {day_length:Int64} / 86400e9 AS turns,
+    {day_start:Int64}
+        + toInt64({day_length:Int64} * (share_of_range + 0.6 * sin(turns * share_of_range) / turns)) AS first_ns,
     toUInt32(200 * pow(uniform(1, number), 3)) AS name_number,
     arrayElement(['shop', 'mail', 'billing', 'reports', 'search', 'images', 'sync', ''], 1 + name_number % 8) AS app,
     concat(if(app = '', '', concat(app, '.tasks.')), 'do_', toString(name_number)) AS task_name,
@@ -17,7 +21,7 @@ WITH
         uniform(4, number) < 0.985, 'FAILURE',
         uniform(4, number) < 0.990, 'REVOKED',
         uniform(4, number) < 0.994, 'IGNORED',
-        uniform(4, number) < 0.997, 'REJECTED',
+        uniform(4, number) < 0.9998, 'REJECTED',
         'LOST') AS end_state,
     number < {total:UInt64} - 500 AS has_run,
     arrayJoin(arrayFlatten(arrayMap(
@@ -28,7 +32,7 @@ WITH
     first_ns + attempt_number * 3000000000 AS published_ns,
     published_ns + 2000000 + toInt64(-log(uniform(5, number) + 1e-12) * 150e6) AS received_ns,
     received_ns + 500000 + toInt64(-log(uniform(6, number) + 1e-12) * 400e6) AS started_ns,
-    toUInt64(exp(16 + 2.2 * sqrt(-2 * log(uniform(7, number) + 1e-12)) * cos(6.2831853 * uniform(8, number)))) AS runtime_ns,
+    toUInt64(exp(14.5 + 3 * uniform(14, name_number) + 1.9 * sqrt(-2 * log(uniform(7, number) + 1e-12)) * cos(6.2831853 * uniform(8, number)))) AS runtime_ns,
     if(attempt_number < retries_of_task, 'RETRY', end_state) AS state,
     state IN ('FAILURE', 'RETRY', 'LOST') AS has_exception,
     arrayElement(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from otel_taskmon.queries.connection import Client
@@ -41,6 +42,35 @@ def csv_rows(client: Client, wanted: TaskFilter, *, per: Per = "tasks") -> Itera
     log is read in stretches of time, so the store never sorts more than about 100 000 rows at once. The first row is
     asked for when the iterator is first advanced; StoreUnavailable and QueryFailed come from there.
     """
+    for stretch in _stretches(client, wanted, per):
+        for row in client.stream(stretch.question, stretch.parameters):
+            stretch.rows += 1
+            yield tuple(row)
+
+
+def arrow_streams(
+    client: Client, wanted: TaskFilter, *, per: Per = "tasks"
+) -> Iterator[tuple[Iterator[bytes], Callable[[int], None]]]:
+    """The same rows as Arrow IPC streams with the columns' own types, one stream for each stretch of time.
+
+    With each comes what must be told how many rows it had, before the next one is asked for.
+    """
+    for stretch in _stretches(client, wanted, per):
+        yield client.raw(stretch.question, stretch.parameters, output_format="ArrowStream"), stretch.had
+
+
+@dataclass
+class _Stretch:
+    question: str
+    parameters: Mapping[str, object]
+    rows: int = 0
+
+    def had(self, rows: int) -> None:
+        self.rows = rows
+
+
+def _stretches(client: Client, wanted: TaskFilter, per: Per) -> Iterator[_Stretch]:
+    """Stretches of time from the newest to the oldest; each is as long as the rows of the one before suggest."""
     slots = source_slots(per, wanted)
     parameters = filter_parameters(wanted)
     _, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
@@ -50,12 +80,10 @@ def csv_rows(client: Client, wanted: TaskFilter, *, per: Per = "tasks") -> Itera
     oldest_us, upper_us, width_us = microseconds(oldest), microseconds(newest) + 1, _FIRST_WIDTH_US
     while upper_us > oldest_us:
         lower_us = max(upper_us - width_us, oldest_us)
-        count = 0
-        for row in client.stream(question, parameters | range_parameters(lower_us, upper_us)):
-            count += 1
-            yield tuple(row)
+        stretch = _Stretch(question, parameters | range_parameters(lower_us, upper_us))
+        yield stretch
         upper_us = lower_us
-        if count < _FEW_ROWS:
+        if stretch.rows < _FEW_ROWS:
             width_us *= 2
-        elif count > _MANY_ROWS:
+        elif stretch.rows > _MANY_ROWS:
             width_us = max(width_us // 2, 1_000_000)

@@ -13,6 +13,8 @@ Per = Literal["tasks", "executions"]
 """Rows of the log: tasks with their executions folded, or executions."""
 
 NO_PRIORITY = -1
+ANY = -1
+"""What a flag that may be either is bound to."""
 INDEXED_LENGTH = 3
 """Characters of the pieces in the text indexes of ``celery_task_runs``; shorter texts are looked for without them."""
 
@@ -58,17 +60,24 @@ def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
         "priorities": [NO_PRIORITY if p is None else p for p in wanted.priorities],
         "search": search,
         "search_in_json": escaped,
+        "ran_since_us": BEGINNING_US if wanted.ran_since is None else microseconds(wanted.ran_since),
+        "ran_until_us": END_US if wanted.ran_until is None else microseconds(wanted.ran_until),
+        "ran_bounded": int(wanted.ran_since is not None or wanted.ran_until is not None),
+        "failed_only": int(wanted.failed),
+        "ran": ANY if wanted.ran is None else int(wanted.ran),
     }
 
 
 def source_slots(per: Per, wanted: TaskFilter) -> Mapping[str, str]:
     """Which rows are asked, and how they are searched."""
     search = wanted.search.strip()
+    narrow = wanted.failed or any(v is not None for v in (wanted.ran, wanted.ran_since, wanted.ran_until))
+    source = f"source_{per}_ran" if narrow else f"source_{per}"
     if not search:
-        return {"source": f"source_{per}", "search": "search_off"}
+        return {"source": source, "search": "search_off"}
     form = "" if len(search) >= INDEXED_LENGTH else "_short"
     return {
-        "source": f"source_{per}",
+        "source": source,
         "search": f"search_{per}",
         "search_payload": f"search_payload{form}",
         "search_stacktrace": f"search_stacktrace{form}",

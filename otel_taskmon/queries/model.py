@@ -33,6 +33,15 @@ class TaskFilter:
     """None stands for "no priority"."""
     search: str = ""
     """Case-insensitive, in name, app, task id (a part is enough), arguments and exception text."""
+    ran_since: datetime | None = None
+    """Ran at or after: by ``started_at``, and by the time of the outcome where nothing ran. Of a task: its newest
+    execution; a task that neither ran nor ended is outside every such range."""
+    ran_until: datetime | None = None
+    """Ran before."""
+    failed: bool = False
+    """Only failures that nobody expected (``is_error``): FAILURE and LOST, without expected ``throws``."""
+    ran: bool | None = None
+    """True: only what has a runtime; False: only what ended without having run."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +108,8 @@ class TaskSpan:
     count: int
     oldest: datetime | None
     newest: datetime | None
-    kept_days: int | None
-    """How long rows are kept (from the table's TTL), None when for ever."""
+    kept_hours: int | None
+    """How long rows are kept at least (from the table's TTL), None when for ever."""
 
 
 @dataclass(frozen=True)

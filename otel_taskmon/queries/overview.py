@@ -63,7 +63,7 @@ def histogram(client: Client, wanted: TaskFilter, *, buckets: int = 60, per: Per
     publisher's clock is ahead).
     """
     parameters = filter_parameters(wanted)
-    since_us, until_us = _bounds(client, wanted)
+    since_us, until_us = _bounds(client, wanted, per)
     width = bucket_seconds(max(until_us - since_us, 1), buckets)
     answer = client.ask(
         statement("histogram", **source_slots(per, wanted)),
@@ -77,11 +77,15 @@ def histogram(client: Client, wanted: TaskFilter, *, buckets: int = 60, per: Per
     )
 
 
-def _bounds(client: Client, wanted: TaskFilter) -> tuple[int, int]:
+def _bounds(client: Client, wanted: TaskFilter, per: Per) -> tuple[int, int]:
     now_us = microseconds(datetime.now(UTC))
     oldest_us, newest_us = now_us, now_us
     if wanted.since is None or wanted.until is None:
-        oldest, newest = client.ask(statement("oldest_newest")).only()
+        if wanted.ran_since is None and wanted.ran_until is None:
+            oldest, newest = client.ask(statement("oldest_newest")).only()
+        else:  # the log's time has no bound then, but the rows do not fill all of it
+            question = statement("span_of_rows", **source_slots(per, wanted))
+            _, oldest, newest = client.ask(question, filter_parameters(wanted)).only()
         if oldest is not None:
             oldest_us, newest_us = microseconds(oldest), microseconds(newest)
     until_us = max(now_us, newest_us + 1) if wanted.until is None else microseconds(wanted.until)

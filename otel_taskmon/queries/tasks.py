@@ -67,8 +67,10 @@ def task_span(client: Client, wanted: TaskFilter, *, per: Per = "tasks") -> Task
     count, oldest, newest = client.ask(
         statement("span_of_rows", **source_slots(per, wanted)), filter_parameters(wanted)
     ).only()
-    kept = client.ask(statement("kept_days"), {"table": _TABLES[per]}).rows
-    return TaskSpan(count=count, oldest=oldest, newest=newest, kept_days=kept[0][0] if kept else None)
+    kept = client.ask(statement("kept_hours"), {"table": _TABLES[per]}).rows
+    return TaskSpan(
+        count=count, oldest=oldest, newest=newest, kept_hours=kept[0][0] or None if kept else None
+    )
 
 
 def _page(

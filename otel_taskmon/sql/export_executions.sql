@@ -48,7 +48,8 @@ SELECT
     span_id,
     parent_span_id,
     ingested_at
-FROM otel.celery_task_runs FINAL
+FROM
+    --: source
 WHERE
     (
         --: time_range

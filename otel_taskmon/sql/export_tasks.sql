@@ -41,7 +41,8 @@ SELECT
 FROM
 (
     SELECT *
-    FROM otel.celery_tasks_current
+    FROM
+        --: source
     WHERE
         (
             --: time_range

@@ -1,0 +1,1 @@
+sort_number DESC NULLS LAST, sort_text DESC, task_name ASC, app ASC

@@ -1,0 +1,2 @@
+-- One row per app.
+app AS label, '' AS its_app

@@ -1,0 +1,2 @@
+-- One row per exception class.
+exc_type AS label, '' AS its_app

@@ -1,0 +1,2 @@
+-- One row per state.
+state AS label, '' AS its_app

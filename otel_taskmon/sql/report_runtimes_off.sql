@@ -1,0 +1,2 @@
+-- No percentiles are asked for.
+emptyArrayUInt64()

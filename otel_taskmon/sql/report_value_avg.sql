@@ -1,0 +1,2 @@
+-- The longest average runtime first.
+total_ns / counted

@@ -1,0 +1,2 @@
+-- The longest runtime first.
+max_ns

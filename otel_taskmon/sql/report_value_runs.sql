@@ -1,0 +1,2 @@
+-- The most executions first.
+counted

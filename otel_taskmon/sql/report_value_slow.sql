@@ -1,0 +1,2 @@
+-- The longest 95th percentile first.
+runtimes[2]

@@ -1,0 +1,2 @@
+-- The most runtime first.
+total_ns

@@ -1,0 +1,20 @@
+-- The number that the statistics are sorted by; none where they are sorted by a text.
+multiIf(
+    {sort:String} = 'runs', toNullable(toFloat64(runs)),
+    {sort:String} = 'succeeded', toNullable(toFloat64(succeeded)),
+    {sort:String} = 'failed', toNullable(toFloat64(failed)),
+    {sort:String} = 'retried', toNullable(toFloat64(retried)),
+    {sort:String} = 'never_started', toNullable(toFloat64(never_started)),
+    {sort:String} = 'lost', toNullable(toFloat64(lost)),
+    {sort:String} = 'failure_rate', toNullable(toFloat64(failure_rate)),
+    {sort:String} = 'retry_rate', toNullable(toFloat64(retry_rate)),
+    {sort:String} = 'min_ns', toNullable(toFloat64(min_ns)),
+    {sort:String} = 'avg_ns', toNullable(toFloat64(avg_ns)),
+    {sort:String} = 'max_ns', toNullable(toFloat64(max_ns)),
+    {sort:String} = 'total_ns', toNullable(toFloat64(total_ns)),
+    {sort:String} = 'p50_ns', toNullable(toFloat64(p50_ns)),
+    {sort:String} = 'p95_ns', toNullable(toFloat64(p95_ns)),
+    {sort:String} = 'p99_ns', toNullable(toFloat64(p99_ns)),
+    {sort:String} = 'wait_p95_ns', toNullable(toFloat64(wait_p95_ns)),
+    {sort:String} = 'runtime_share', toNullable(toFloat64(runtime_share)),
+    NULL)
