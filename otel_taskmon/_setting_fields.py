@@ -8,6 +8,7 @@ program uses, or raises ValueError; the text of ``allowed`` then tells the perso
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -74,6 +75,8 @@ def setting(
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, enum.Enum):
+        return str(value.value)
     if isinstance(value, tuple | Mapping):
         return json.dumps(dict(value) if isinstance(value, Mapping) else list(value))
     return str(value)
@@ -191,6 +194,77 @@ def _parse_path(value: object) -> Path:
 PATH: Final = Kind("a path", _parse_path)
 
 
+def _parse_optional_path(value: object) -> Path | None:
+    return None if value is None else _parse_path(value)
+
+
+OPTIONAL_PATH: Final = Kind("a path, or nothing", _parse_optional_path)
+
+
+def one_of(*words: str) -> Kind:
+    """One word of a closed list."""
+
+    def parse(value: object) -> str:
+        word = _parse_text(value).strip().lower()
+        if word not in words:
+            raise NotAllowed
+        return word
+
+    return Kind(f"{', '.join(words[:-1])} or {words[-1]}", parse)
+
+
+def _parse_networks(value: object) -> tuple[str, ...]:
+    import ipaddress  # only the viewer has such a setting: a worker never pays for it
+
+    items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise NotAllowed
+    networks = []
+    for item in items:
+        if not isinstance(item, str):
+            raise NotAllowed
+        try:
+            networks.append(str(ipaddress.ip_network(item)))
+        except ValueError as error:
+            raise NotAllowed(str(error)) from None
+    return tuple(networks)
+
+
+NETWORKS: Final = Kind(
+    "IP addresses or networks with commas between them, for example 10.0.0.7,192.168.4.0/24", _parse_networks
+)
+
+
+def _parse_header_name(value: object) -> str | None:
+    if value is None:
+        return None
+    name = _parse_text(value).strip()
+    if not re.fullmatch(r"[A-Za-z0-9\-]{1,100}", name):
+        raise NotAllowed
+    return name.lower()
+
+
+HEADER_NAME: Final = Kind(
+    "the name of an HTTP header (letters, digits and -), or nothing", _parse_header_name
+)
+
+
+def _parse_url_path(value: object) -> str:
+    if not isinstance(value, str):
+        raise NotAllowed
+    path = value.strip().strip("/")
+    if not re.fullmatch(r"[A-Za-z0-9._~/\-]{0,200}", path) or any(
+        part in ("", ".", "..") for part in path.split("/") if path
+    ):
+        raise NotAllowed
+    return f"/{path}" if path else ""
+
+
+URL_PATH: Final = Kind(
+    "a path of letters, digits, ., _, ~ and - like /tools/taskmon, or nothing", _parse_url_path
+)
+
+
 def _parse_url(value: object) -> str:
     url = _parse_text(value).strip()
     parts = urlsplit(url)  # raises ValueError itself for a broken IPv6 address
@@ -203,6 +277,37 @@ def _parse_url(value: object) -> str:
 
 
 HTTP_URL: Final = Kind("http://host:port or https://host:port, without user and password", _parse_url)
+
+
+def _parse_json_object(value: object) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise NotAllowed("not JSON") from None
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise NotAllowed
+    return MappingProxyType(dict(value))
+
+
+JSON_OBJECT: Final = Kind(
+    'a dict (in the environment as a JSON object, for example {"global_keyprefix": "shop:"})',
+    _parse_json_object,
+)
+
+
+def _parse_broker_url(value: object) -> str | None:
+    if value is None:
+        return None
+    url = _parse_text(value).strip()
+    if "://" not in url:
+        raise NotAllowed
+    return url
+
+
+OPTIONAL_BROKER_URL: Final = Kind(
+    "an address like redis://host:6379/0 or amqp://host:5672//", _parse_broker_url
+)
 
 
 def _strings(value: object) -> tuple[str, ...]:

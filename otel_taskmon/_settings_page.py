@@ -6,7 +6,16 @@ import dataclasses
 import sys
 
 from otel_taskmon._setting_fields import spec_of
-from otel_taskmon.settings import FILE_SUFFIX, FromEnvironment, ReaderSettings, Settings, StoreSettings
+from otel_taskmon.settings import (
+    FILE_SUFFIX,
+    BrokerSettings,
+    FromEnvironment,
+    ReaderSettings,
+    RetentionSettings,
+    Settings,
+    StoreSettings,
+    ViewerSettings,
+)
 
 _INTRODUCTION = """\
 # Settings
@@ -26,7 +35,10 @@ What OpenTelemetry has a variable for has none here: where to send (`OTEL_EXPORT
 _SECTIONS: tuple[tuple[str, type[FromEnvironment]], ...] = (
     ("In publishers and workers", Settings),
     ("`taskmon serve`", StoreSettings),
+    ("How long rows are kept: `taskmon serve` and `taskmon migrate` apply it", RetentionSettings),
     ("Everything that reads the tables: viewer and commands", ReaderSettings),
+    ("`taskmon viewer`", ViewerSettings),
+    ("The page of queues, `taskmon inspect queue` and `taskmon purge queue`", BrokerSettings),
 )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Self
 
+from otel_taskmon import _setting_ages as ages
 from otel_taskmon import _setting_fields as kinds
 from otel_taskmon._setting_fields import Hidden, checked, setting, spec_of
 from otel_taskmon.errors import SettingError
@@ -156,6 +157,34 @@ class Settings(FromEnvironment):
         "Longest time that a worker's exit may take for what is not sent yet, in seconds.",
         default=2.0,
     )
+    outbox_dir: Path | None = setting(  # noqa: RUF009 - it gives a field, as dataclasses.field does
+        "TASKMON_OUTBOX_DIR",
+        kinds.OPTIONAL_PATH,
+        "Folder where finished spans and events wait until they are sent. It is made, for its owner alone, where it "
+        "is missing. Not on a network disk. What a killed process left there, the next one with the same folder sends.",
+        default=None,
+        default_text="$XDG_STATE_HOME/taskmon/outbox, else a folder of the user's own in $TMPDIR, /tmp or /dev/shm",
+    )
+    outbox_max_bytes: int = setting(
+        "TASKMON_OUTBOX_MAX_BYTES",
+        kinds.integer(1_048_576, 1_099_511_627_776),
+        "Most that may wait there, in bytes, for all processes together. The oldest stay; what does not fit is "
+        "counted and told as the metric `taskmon.dropped`.",
+        default=256 * 1024 * 1024,
+    )
+    queue_depth: bool = setting(
+        "TASKMON_QUEUE_DEPTH",
+        kinds.BOOLEAN,
+        "Whether one of the workers (they settle which on the broker) counts what waits in the app's queues, on Redis "
+        "and RabbitMQ.",
+        default=True,
+    )
+    queue_depth_interval_s: float = setting(
+        "TASKMON_QUEUE_DEPTH_INTERVAL_S",
+        kinds.seconds(0.5, 3_600.0),
+        "How often it counts, in seconds; the same in all workers.",
+        default=10.0,
+    )
 
 
 def default_data_dir() -> Path:
@@ -232,7 +261,141 @@ class ReaderSettings(FromEnvironment):
     viewer_port: int = setting("TASKMON_VIEWER_PORT", kinds.PORT, "Port of the viewer.", default=8501)
 
 
-ALL: Final[tuple[type[FromEnvironment], ...]] = (Settings, StoreSettings, ReaderSettings)
+@dataclass(frozen=True)
+class ViewerSettings(FromEnvironment):
+    """What only the viewer reads: who may use it (``docs/access.md``), and what its pages begin with."""
+
+    viewer_users: Path | None = setting(  # noqa: RUF009 - it gives a field, as dataclasses.field does
+        "TASKMON_VIEWER_USERS",
+        kinds.OPTIONAL_PATH,
+        "File of users and their hashed passwords, written by `taskmon viewer add-user`: everybody has to log in.",
+        default=None,
+    )
+    viewer_user_header: str | None = setting(
+        "TASKMON_VIEWER_USER_HEADER",
+        kinds.HEADER_NAME,
+        "Header in which a proxy that has checked the user passes on the name; only requests of "
+        "`TASKMON_VIEWER_PROXIES` are then let in.",
+        default=None,
+    )
+    viewer_role_header: str | None = setting(
+        "TASKMON_VIEWER_ROLE_HEADER",
+        kinds.HEADER_NAME,
+        "Header in which that proxy passes on the role (or groups, with commas between them: the highest role "
+        "among them counts).",
+        default=None,
+    )
+    viewer_proxy_role: str = setting(
+        "TASKMON_VIEWER_PROXY_ROLE",
+        kinds.one_of("viewer", "operator", "admin"),
+        "Role of a proxy's user for whom the role header names none.",
+        default="viewer",
+    )
+    viewer_proxies: tuple[str, ...] = setting(
+        "TASKMON_VIEWER_PROXIES",
+        kinds.NETWORKS,
+        "Addresses of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        default=(),
+        default_text="none",
+    )
+    viewer_session_hours: int = setting(
+        "TASKMON_VIEWER_SESSION_HOURS",
+        kinds.integer(1, 720),
+        "Hours until one has to log in again.",
+        default=12,
+    )
+    viewer_session_secret: str | None = setting(
+        "TASKMON_VIEWER_SESSION_SECRET",
+        kinds.OPTIONAL_SECRET,
+        "Signs the session cookies; at least 32 characters. Set it where several viewers share their users, or "
+        "where logins should outlive a restart.",
+        default=None,
+        secret=True,
+        default_text="made at each start",
+    )
+    viewer_base_path: str = setting(
+        "TASKMON_VIEWER_BASE_PATH",
+        kinds.URL_PATH,
+        "Path below which a proxy shows the viewer.",
+        default="",
+        default_text="/",
+    )
+    reports_max_top: int = setting(
+        "TASKMON_REPORTS_MAX_TOP",
+        kinds.integer(1, 200),
+        "How many names a top report shows unless its page asks for more or fewer.",
+        default=20,
+    )
+
+
+@dataclass(frozen=True)
+class RetentionSettings(FromEnvironment):
+    """How long rows are kept (``retention``); what ``taskmon serve`` and ``taskmon migrate`` read."""
+
+    data_max_age: ages.Age = setting(  # noqa: RUF009 - as above
+        "TASKMON_DATA_MAX_AGE",
+        ages.AGE,
+        "Hours that tasks, and all that is known of them, are kept.",
+        default=720,
+    )
+    failures_max_age: ages.Age | None = setting(  # noqa: RUF009
+        "TASKMON_FAILURES_MAX_AGE",
+        ages.OPTIONAL_AGE,
+        "Hours that failed tasks are kept, with their failed executions and spans; not less than "
+        "`TASKMON_DATA_MAX_AGE`.",
+        default=None,
+        default_text="as long as all tasks",
+    )
+    statistics_max_age: ages.Age = setting(  # noqa: RUF009
+        "TASKMON_STATISTICS_MAX_AGE", ages.AGE, "Hours that the hourly statistics are kept.", default=9600
+    )
+    table_max_age: Mapping[str, ages.Age] = setting(
+        "TASKMON_TABLE_MAX_AGE",
+        ages.TABLE_AGES,
+        "Hours that single tables are kept, whatever the settings above say.",
+        default=lambda: MappingProxyType({}),
+        default_text="{}",
+    )
+
+
+@dataclass(frozen=True)
+class BrokerSettings(FromEnvironment):
+    """What the queues page and the commands on queues read."""
+
+    broker_url: str | None = setting(
+        "TASKMON_BROKER_URL",
+        kinds.OPTIONAL_BROKER_URL,
+        "The broker whose queues are looked at, as Celery's `broker_url` says it.",
+        default=None,
+        secret=True,
+        default_text="the variable `CELERY_BROKER_URL`",
+    )
+    broker_transport_options: Mapping[str, Any] = setting(
+        "TASKMON_BROKER_TRANSPORT_OPTIONS",
+        kinds.JSON_OBJECT,
+        "The app's `broker_transport_options`, where it has any: `global_keyprefix`, `priority_steps`, `sep`, "
+        "`master_name` of a Sentinel and so on.",
+        default=lambda: MappingProxyType({}),
+        secret=True,
+        default_text="{}",
+    )
+    queued_tasks_admin_limit: int = setting(
+        "TASKMON_QUEUED_TASKS_ADMIN_LIMIT",
+        kinds.integer(100, 100_000_000),
+        "Up to so many waiting messages are read one by one, to count or to filter them; of longer queues the "
+        "counts come from a sample.",
+        default=100_000,
+    )
+
+
+ALL: Final[tuple[type[FromEnvironment], ...]] = (
+    Settings,
+    StoreSettings,
+    RetentionSettings,
+    ReaderSettings,
+    ViewerSettings,
+    BrokerSettings,
+)
 
 
 def variables() -> list[str]:

@@ -53,7 +53,9 @@ def run_both(store: StoreSettings, viewer: ReaderSettings) -> int:
         serving = ChildProcess.start("store", serve_args(store), env=env)
         groups.insert(0, [serving])
         wait_ready([Awaited(serving, lambda: store_answers(store.host, store.http_port))], signals)
-        showing = ChildProcess.start("viewer", viewer_args(viewer, store_url), env=env)
+        # The viewer deletes as the store's admin, whose password is in there.
+        viewer_env = env | {"TASKMON_DATA_DIR": str(store.data_dir)}
+        showing = ChildProcess.start("viewer", viewer_args(viewer, store_url), env=viewer_env)
         groups.insert(0, [showing])
         viewer_ready = Awaited(showing, lambda: port_open(viewer.viewer_host, viewer.viewer_port))
         wait_ready([viewer_ready], signals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 60
 """Longer than the store's own limit on a query, so that the store's error arrives and not a bare time-out."""
 
+_PIECE_BYTES = 64 * 1024
 _NO_ANSWER_CODES = frozenset({209, 210, 279})
 """SOCKET_TIMEOUT, NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED: a server that cannot reach its own parts."""
 
@@ -61,6 +63,30 @@ class Client:
         with self._errors():
             self._driver.command(sql, parameters=dict(parameters or {}))
 
+    def raw(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        output_format: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> Iterator[bytes]:
+        """The answer as it comes, in one of ClickHouse's output formats unless the statement names its own.
+
+        Holds one piece at a time; errors as ``ask``, also in the middle, where the store says so in what it sends.
+        """
+        with self._errors():
+            answer = self._driver.raw_stream(
+                sql,
+                parameters=dict(parameters or {}),
+                settings=dict(settings or {}),
+                transport_settings={"X-ClickHouse-Format": output_format},
+            )
+            assert isinstance(answer, io.IOBase)  # the other kind is the asynchronous client's
+            with answer:
+                while piece := answer.read(_PIECE_BYTES):
+                    yield piece
+
     def close(self) -> None:
         self._driver.close()
 
@@ -91,8 +117,10 @@ def store_errors(where: str) -> Iterator[None]:
         raise StoreUnavailable(f"the store at {where} does not answer: {error}") from error
 
 
-def connect(url: str, user: str = "default", password: str = "") -> Client:
-    """A client for the store at ``url`` (``http://host:port``).
+def connect(
+    url: str, user: str = "default", password: str = "", *, read_seconds: int = READ_SECONDS
+) -> Client:
+    """A client for the store at ``url`` (``http://host:port``) that waits ``read_seconds`` for an answer.
 
     Asks the store for its version, so raises StoreUnavailable at once when nobody answers there, and QueryFailed when
     the user or password is refused.
@@ -103,7 +131,7 @@ def connect(url: str, user: str = "default", password: str = "") -> Client:
             username=user,
             password=password,
             connect_timeout=CONNECT_SECONDS,
-            send_receive_timeout=READ_SECONDS,
+            send_receive_timeout=read_seconds,
             # A session serialises queries; the pages ask several at once.
             autogenerate_session_id=False,
             # Ids and search texts have no bound that fits into an address line.

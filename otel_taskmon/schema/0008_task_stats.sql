@@ -29,20 +29,42 @@ ORDER BY (hour, task_name, app, queue, worker, state, exc_type)
 TTL hour + INTERVAL 400 DAY DELETE
 SETTINGS ttl_only_drop_parts = 1;
 
--- Which hours: those of rows that came in since the newest computation, with half an hour to spare; and none whose
--- rows may already be leaving celery_task_runs, or an hour would shrink with them.
+-- Hours whose rows changed without new ones coming in: somebody deleted some. The next computation takes them in.
+CREATE TABLE IF NOT EXISTS otel.celery_task_stats_due
+(
+    hour     DateTime('UTC'),
+    noted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY noted_at
+TTL toDateTime(noted_at) + INTERVAL 1 DAY DELETE
+SETTINGS ttl_only_drop_parts = 1;
+
+-- Which hours: those of rows that came in since the newest computation, with half an hour to spare, and those that
+-- are due; and none whose rows may already be leaving celery_task_runs (its TTL says when), or an hour would shrink
+-- with them.
 -- The second half puts in a zero for every group that is there already, so that a group whose last row changed its
 -- state goes to zero and does not stay as it was.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_task_stats_1h_mv
 REFRESH EVERY 5 MINUTE APPEND TO otel.celery_task_stats_1h EMPTY AS
 WITH
+    (SELECT max(computed_at) FROM otel.celery_task_stats_1h) - INTERVAL 30 MINUTE AS since,
+    (
+        SELECT arrayMin(
+            found -> toUInt32OrZero(found[2]) * if(found[1] = 'Day', 24, 1),
+            extractAllGroupsVertical(engine_full, 'toInterval(Hour|Day)\\((?:_CAST\\()?(\\d+)'))
+        FROM system.tables
+        WHERE database = 'otel' AND name = 'celery_task_runs'
+    ) AS kept_hours,
     touched AS
     (
-        SELECT DISTINCT toStartOfHour(toDateTime(started_at, 'UTC')) AS hour
+        SELECT toStartOfHour(toDateTime(started_at, 'UTC')) AS hour
         FROM otel.celery_task_runs
-        WHERE
-            ingested_at >= (SELECT max(computed_at) FROM otel.celery_task_stats_1h) - INTERVAL 30 MINUTE
-            AND started_at >= now64(6, 'UTC') - INTERVAL 28 DAY
+        WHERE ingested_at >= since AND (kept_hours = 0 OR hour >= now() - toIntervalHour(kept_hours))
+        UNION DISTINCT
+        SELECT hour
+        FROM otel.celery_task_stats_due
+        WHERE noted_at >= since AND (kept_hours = 0 OR hour >= now() - toIntervalHour(kept_hours))
     )
 SELECT
     hour,

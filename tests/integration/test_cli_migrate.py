@@ -73,3 +73,16 @@ def test_a_store_that_is_away_is_one_line(store: Store) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Error: the store at http://127.0.0.1:")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_how_long_rows_are_kept_is_said_and_then_set(store: Store) -> None:
+    wanted = {**as_admin(store), "TASKMON_DATA_MAX_AGE": "500", "TASKMON_STATISTICS_MAX_AGE": "off"}
+    for args, verb in ((("--dry-run",), "would keep"), ((), "keeps")):
+        done = migrate(store.url, *args, **wanted)
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert f"{verb} celery_task_runs: 500 h" in lines
+        assert f"{verb} celery_task_stats_1h: for ever" in lines
+    assert migrate(store.url, **wanted).stdout == "nothing to do: the tables are up to date\n"
+    wrong = migrate(store.url, TASKMON_DATA_MAX_AGE="soon")
+    assert (wrong.returncode, "TASKMON_DATA_MAX_AGE='soon' is not valid" in wrong.stderr) == (2, True)

@@ -7,6 +7,8 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -15,9 +17,24 @@ from click.testing import CliRunner
 from otel_taskmon._setting_fields import spec_of
 from otel_taskmon.cli import cli
 from otel_taskmon.cli.options import BOTH_FLAGS, STORE_FLAGS, VIEWER_FLAGS
+from otel_taskmon.cli.page import page
 from otel_taskmon.settings import ALL
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = list(cli.list_commands(click.Context(cli)))
+
+
+def paths(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    """Every command, those of groups included, as it is typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from paths(command, *above, name)
+
+
+PATHS = list(paths(cli))
 HEAVY = (
     "celery",
     "chdb",
@@ -38,14 +55,41 @@ def test_help_lists_every_command() -> None:
         assert f"  {name} " in result.output
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_has_an_example_and_names_the_variables(name: str) -> None:
-    result = CliRunner().invoke(cli, [name, "--help"], terminal_width=200)
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_of_a_command_has_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, [*path, "--help"], terminal_width=200)
     assert result.exit_code == 0
-    assert re.search(rf"Examples?:\n +(TASKMON_\w+=\w+ )?taskmon {name}", result.output)
+    assert re.search(rf"Examples?:\n +(TASKMON_\w+=\w+ )?taskmon {' '.join(path)}", result.output)
+
+
+@pytest.mark.parametrize("name", ["serve", "viewer", "up", "migrate", "demo"])
+def test_flags_that_are_settings_name_their_variable(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"], terminal_width=200)
     for line in result.output.splitlines():
         if line.lstrip().startswith("--") and " --help" not in line:
             assert "env: TASKMON_" in line or line.split()[0] in {"--once", "--dry-run"}, line
+
+
+def test_every_command_that_prints_data_can_print_json() -> None:
+    without = {
+        path
+        for path in PATHS
+        if "--json" not in CliRunner().invoke(cli, [*path, "--help"], terminal_width=200).output
+    }
+    # they start something, change the schema, or write a file of a format of their own
+    assert (
+        without & {("inspect", "logs"), ("inspect", "queue"), ("inspect", "workers"), ("inspect", "settings")}
+        == set()
+    )
+    printing = {("inspect", what) for what in ("logs", "queue", "workers", "settings")}
+    assert without & (printing | {("purge", "logs"), ("purge", "queue"), ("sql",)}) == set()
+
+
+def test_the_page_of_commands_is_what_they_say_themselves() -> None:
+    made = page()
+    assert (ROOT / "docs" / "cli.md").read_text() == made, "python -m otel_taskmon.cli.page > docs/cli.md"
+    for path in PATHS:
+        assert f"\n## taskmon {' '.join(path)}\n" in made
 
 
 def test_no_flag_takes_a_secret() -> None:
@@ -86,6 +130,18 @@ def test_runs_as_a_module_too() -> None:
         (["viewer", "--port", "http"], "--port='http' is not valid"),
         (["up", "--port", "-1"], "--port='-1' is not valid"),
         (["demo", "--otlp-http-port", "0x1"], "--otlp-http-port='0x1' is not valid"),
+        (["inspect", "nonsense"], "No such command 'nonsense'"),
+        (["inspect", "logs", "--since", "yesterday"], "'yesterday' is not valid: allowed is an age like 90s"),
+        (["inspect", "logs", "--limit", "0"], "0 is not in the range 1<=x<=10000"),
+        (["inspect", "logs", "--url", "ftp://x"], "--url='ftp://x' is not valid"),
+        (["purge", "logs"], "choose with --older-than"),
+        (["purge", "logs", "--all", "--app-name", "shop"], "or --all by itself"),
+        (["purge", "logs", "--all", "--json"], "--json needs --yes or --dry-run"),
+        (["export", "--format", "xls"], "'xls' is not one of 'csv', 'jsonl', 'parquet'"),
+        (["export", "--since", "1h", "--until", "2h"], "--since must be before --until"),
+        (["sql", "SELECT 1", "--json", "--format", "CSV"], "give --json or --format, not both"),
+        (["sql", "SELECT 1", "--file", __file__], "give a statement or --file, not both"),
+        (["sql", "SELECT 1", "--param", "x"], "'x' is not valid: allowed is name=value"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(args: list[str], said: str) -> None:
@@ -120,6 +176,8 @@ def test_an_error_of_ours_is_one_line_and_exit_code_1() -> None:
         ("up", "streamlit", "store,viewer"),
         ("migrate", "clickhouse_connect", "cli"),
         ("demo", "redis", "demo"),
+        ("export", "clickhouse_connect", "cli"),
+        ("sql", "clickhouse_connect", "cli"),
     ],
 )
 def test_a_missing_extra_is_named(

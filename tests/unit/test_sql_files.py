@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from otel_taskmon import migrate
-from otel_taskmon.queries import statements
+from otel_taskmon import migrate, retention
+from otel_taskmon.queries import purging, statements
 from otel_taskmon.queries.export import CSV_COLUMNS
 from otel_taskmon.queries.filters import filter_parameters, source_slots
 from otel_taskmon.queries.model import TaskFilter
 from otel_taskmon.queries.overview import FACETS
+from otel_taskmon.queries.report_model import ReportFilter, Source
+from otel_taskmon.queries.report_range import ReportRange
 
 ROOT = Path(__file__).resolve().parents[2]
 SQL = sorted((ROOT / "otel_taskmon" / "sql").glob("*.sql"))
@@ -23,6 +28,18 @@ SLOT = re.compile(r"^[ \t]*--: ([a-z_]+)$", re.MULTILINE)
 
 SORTS = ("time", "runtime", "wait", "retries")
 PER = ("tasks", "executions")
+SOURCED = (
+    "report_windows",
+    "statistics_trend",
+    "overview_runs",
+    "overview_queue_runs",
+    "overview_worker_runs",
+)
+UNSOURCED = (
+    *("report_oldest", "report_queue_lengths", "overview_tasks", "overview_queues", "overview_workers"),
+    "queue_depth_at",
+)
+EMPTY_RANGE = ReportRange(ReportFilter(), 0, 0, "executions", (), datetime.now(UTC))
 
 
 def expanded() -> dict[str, str]:
@@ -42,11 +59,49 @@ def expanded() -> dict[str, str]:
                 **slots,
             )
     others = (
-        "tasks_by_key run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_days keys_of_task "
+        "tasks_by_key run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_hours keys_of_task "
         "executions_of_task related_by_id children_of_task count_children trace_spans "
-        "applied_migrations record_migration"
+        "applied_migrations record_migration known_queues record_audit server_time retention_current retention_keep "
+        "log_sizes workers_seen retention_for_ever retention_by_part retention_by_row "
+        "purge_preview purge_select_tasks purge_select_traces purge_free_space purge_forget "
+        "stats_hours_due stats_stop_refresh stats_refresh stats_await_refresh"
     )
     for name in others.split():
+        forms[name] = statements.statement(name)
+    for doomed in (*purging._DOOMED.values(), "purge_doomed_stats", "stats_replaced"):
+        for name in ("purge_count", "purge_delete"):
+            forms[f"{name} {doomed}"] = statements.statement(name, doomed=doomed)
+    forms["stats_hours_touched"] = statements.statement("stats_hours_touched", doomed="purge_doomed_typed")
+    for name in ("retention_keep_failures", "retention_keep_failures_for_ever"):
+        for table in retention._TABLES.values():
+            if table.no_failure:
+                forms[f"{name} {table.no_failure}"] = statements.statement(name, no_failure=table.no_failure)
+    return forms | report_forms()
+
+
+def report_forms() -> dict[str, str]:
+    """The questions behind reports, statistics and overview, from both of their sources."""
+    forms: dict[str, str] = {}
+    for per in PER:
+        slots = source_slots(per, TaskFilter(failed=True))  # type: ignore[arg-type]  # strings from the tuple above
+        forms[f"span_of_rows {per} ran"] = statements.statement("span_of_rows", **slots)
+    for source in get_args(Source):
+        asked = replace(EMPTY_RANGE, source=source).slots()
+        for runtimes, value, by in itertools.product(
+            (asked["runtimes"], "report_runtimes_off"),
+            ("runs", "total", "max", "avg", "slow"),
+            ("state", "app", "task", "task_and_app", "exception"),
+        ):
+            slots = asked | {"runtimes": runtimes, "value": f"report_value_{value}", "by": f"report_by_{by}"}
+            forms[f"report_ranking {slots}"] = statements.statement("report_ranking", **slots)
+            forms[f"report_series {slots}"] = statements.statement("report_series", **slots)
+        for direction in ("ascending", "descending"):
+            forms[f"statistics_rows {source} {direction}"] = statements.statement(
+                "statistics_rows", **asked, order=f"order_statistics_{direction}"
+            )
+        for name in SOURCED:
+            forms[f"{name} {source}"] = statements.statement(name, **asked)
+    for name in UNSOURCED:
         forms[name] = statements.statement(name)
     return forms
 
@@ -85,7 +140,12 @@ def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) ->
 
 def test_the_filter_binds_what_the_questions_name() -> None:
     others = (
+        "recent_us failed_only ran_only left_out lines window_us split_us sort offset oldest_us execution_ids queues "
+        "moments_us "
         "limit bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
+        "names apps older_us before_s before_us workers_before_us complete_since_s "
+        "purge chunk chunks everything hours since_us "
+        "tables column failure_hours actor role action target affected detail "
         "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name "
         "checksum program"
     )

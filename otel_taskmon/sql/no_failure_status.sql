@@ -1,0 +1,1 @@
+StatusCode != 'Error'

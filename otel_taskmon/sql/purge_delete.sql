@@ -1,0 +1,3 @@
+DELETE FROM otel.{table:Identifier}
+WHERE
+    --: doomed

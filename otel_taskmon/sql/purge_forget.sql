@@ -1,0 +1,1 @@
+DELETE FROM otel.purge_selection WHERE purge = {purge:String}

@@ -1,0 +1,1 @@
+ALTER TABLE otel.{table:Identifier} REMOVE TTL

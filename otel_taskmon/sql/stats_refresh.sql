@@ -1,0 +1,1 @@
+SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv
