@@ -1,0 +1,1 @@
+"""For particular frameworks; each part is imported only by those who use it."""

@@ -1,0 +1,1 @@
+"""Stands where aa-taskmonitor would be: an installed app with its label."""

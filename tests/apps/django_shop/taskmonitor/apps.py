@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class OldConfig(AppConfig):
+    name = "tests.apps.django_shop.taskmonitor"
+    label = "taskmonitor"
