@@ -23,6 +23,7 @@ from otel_taskmon.cli.command_group import CommandGroup
         "outbox": "otel_taskmon.cli.outbox",
         "export": "otel_taskmon.cli.export",
         "sql": "otel_taskmon.cli.sql",
+        "doctor": "otel_taskmon.cli.doctor",
         "demo": "otel_taskmon.cli.demo",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

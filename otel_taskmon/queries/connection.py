@@ -112,7 +112,9 @@ def store_errors(where: str) -> Iterator[None]:
         text = str(error).strip() or type(error).__name__
         if error.code is None or error.code in _NO_ANSWER_CODES:
             raise StoreUnavailable(f"the store at {where} does not answer: {text}") from error
-        raise QueryFailed(f"the store at {where} answered with error {error.code}: {text}") from error
+        raise QueryFailed(
+            f"the store at {where} answered with error {error.code}: {text}", int(error.code)
+        ) from error
     except (ClickHouseError, OSError) as error:
         raise StoreUnavailable(f"the store at {where} does not answer: {error}") from error
 

@@ -1,0 +1,3 @@
+-- KEYS[1]: the lease; given back only by its holder, ARGV[1].
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
