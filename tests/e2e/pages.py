@@ -53,6 +53,14 @@ def facet(page: Page, name: str, value: str) -> Locator:
     return page.locator(f'section[data-facet="{name}"] .value', has_text=value).first
 
 
+def in_log(page: Page) -> int:
+    """Wait until a link of another page has led to the log; the number that it is based on."""
+    expect(page.get_by_placeholder("Search name, app, task id, arguments, exception text")).to_be_visible()
+    expect(rows(page).first).to_be_visible()
+    settled(page)
+    return based_on(page)
+
+
 def based_on(page: Page) -> int:
     """The number that the page says it is based on."""
     text = page.get_by_text(re.compile(r"^Based on [\d,]+ ")).inner_text()

@@ -8,10 +8,19 @@ import pytest
 from playwright.sync_api import FloatRect, Page, expect
 
 from tests.e2e.conftest import SCREENSHOTS, Demo
-from tests.e2e.pages import executions, open_log, open_task
+from tests.e2e.pages import executions, open_log, open_task, settled
 from tests.e2e.test_log import one
 
 pytestmark = pytest.mark.e2e
+
+SHOWN = {
+    "overview": "overview",
+    "task_runs_by_state": "report-parts",
+    "tasks_top_avg_runtime": "report-ranking",
+    "tasks_throughput_by_app": "report-series",
+    "task_statistics": "report-scatter",
+}
+"""One picture of each kind: report -> name of the file."""
 
 
 @pytest.fixture
@@ -56,6 +65,23 @@ def test_a_retried_payment(demo: Demo, page: Page, scheme: str) -> None:
     page.get_by_role("tree").last.scroll_into_view_if_needed()
     expect(page.get_by_text(re.compile("Tasks and their publishes"))).to_be_visible()
     page.screenshot(path=SCREENSHOTS / f"trace-{scheme}.png")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_overview_reports_and_statistics(demo: Demo, page: Page, scheme: str) -> None:
+    page.goto(f"{demo.viewer}/overview?range=15m")
+    expect(page.locator("svg.marks")).to_have_count(3)
+    for name, label in SHOWN.items():
+        if name != "overview":
+            page.goto(f"{demo.viewer}/reports?range=15m&report={name}")
+            expect(page.locator("svg.marks")).to_have_count(1)
+        expect(page.get_by_text(re.compile("^As of "))).to_be_visible()
+        settled(page)
+        page.screenshot(path=SCREENSHOTS / f"{label}-{scheme}.png")
+    page.goto(f"{demo.viewer}/statistics?range=15m&sort=total_ns&order=desc")
+    expect(page.locator('[aria-label="Statistics"] tbody tr').first).to_be_visible()
+    expect(page.get_by_text(re.compile("^As of "))).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / f"statistics-{scheme}.png")
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Demo
-from tests.e2e.pages import executions, open_task, settled
+from tests.e2e.pages import executions, open_log, open_task, settled
 from tests.e2e.test_log import one
 
 pytestmark = pytest.mark.e2e
@@ -107,3 +107,24 @@ def test_the_trace_shows_the_workflow_and_a_row_its_facts(demo: Demo, page: Page
 def test_an_unknown_id_is_said(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.viewer}/task?id=no-such-task")
     expect(page.get_by_text("The store has no task with this id.")).to_be_visible()
+
+
+def test_a_task_is_deleted_from_the_log_after_a_question(demo: Demo, page: Page) -> None:
+    (task_id,) = one(
+        demo,
+        """SELECT task_id FROM otel.celery_tasks_latest
+           WHERE task_name = 'mails.tasks.send_newsletter' AND state = 'SUCCESS'
+           ORDER BY first_published_at LIMIT 1""",
+    )
+    open_log(page, demo.viewer, f"range=all&q={task_id}")
+    page.get_by_role("checkbox", name="Select this row").check()
+    page.get_by_role("button", name="Delete 1 task …").click()
+    question = page.get_by_role("dialog")
+    expect(question.get_by_text("1 task with all executions, events and spans")).to_be_visible()
+    question.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("1 task deleted from the log.")).to_be_visible()
+    for table in ("celery_tasks", "celery_task_runs", "celery_task_sends", "celery_task_events"):
+        found = demo.client().query(
+            f"SELECT count() FROM otel.{table} WHERE task_id = {{id:String}}", {"id": task_id}
+        )
+        assert found.result_rows == [(0,)], table

@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from otel_taskmon.errors import SettingError, TaskmonError
 from otel_taskmon.settings import ReaderSettings
 from taskmon_viewer import links
-from taskmon_viewer.auth import AccessCheck, check_bind_address
+from taskmon_viewer.access.middleware import AccessCheck
+from taskmon_viewer.access.policy import LocalAccess
 from taskmon_viewer.security_headers import SecurityHeaders
 from taskmon_viewer.server import APP_SCRIPT, build_app, run_viewer, streamlit_config
 from tests.support.asgi import call, scope_of
@@ -60,17 +61,17 @@ REFUSED: list[Sequence[tuple[str, str]]] = [
 
 @pytest.mark.parametrize("headers", PASSING)
 def test_this_machine_may_use_the_viewer(headers: Sequence[tuple[str, str]]) -> None:
-    assert call(AccessCheck(behind), scope_of(headers=headers)).text == "page"
-    websocket = call(AccessCheck(behind), scope_of(kind="websocket", headers=headers))
+    assert call(AccessCheck(behind, LocalAccess()), scope_of(headers=headers)).text == "page"
+    websocket = call(AccessCheck(behind, LocalAccess()), scope_of(kind="websocket", headers=headers))
     assert websocket.messages == [{"type": "websocket.accept"}]
 
 
 @pytest.mark.parametrize("headers", REFUSED)
 def test_foreign_names_are_refused(headers: Sequence[tuple[str, str]]) -> None:
-    answer = call(AccessCheck(behind), scope_of(headers=headers))
+    answer = call(AccessCheck(behind, LocalAccess()), scope_of(headers=headers))
     assert answer.status == 403
     assert "refused" in answer.text
-    websocket = call(AccessCheck(behind), scope_of(kind="websocket", headers=headers))
+    websocket = call(AccessCheck(behind, LocalAccess()), scope_of(kind="websocket", headers=headers))
     assert [m["type"] for m in websocket.messages] == ["websocket.close"]
 
 
@@ -79,16 +80,20 @@ def test_foreign_names_are_refused(headers: Sequence[tuple[str, str]]) -> None:
     "path", ["/", "/task", "/api/export.csv", "/healthz", "/_stcore/stream", "/media/x.png"]
 )
 def test_other_machines_are_refused_on_every_path(client: tuple[str, int] | None, path: str) -> None:
-    assert call(AccessCheck(behind), scope_of(path, headers=[HOST], client=client)).status == 403
+    assert (
+        call(AccessCheck(behind, LocalAccess()), scope_of(path, headers=[HOST], client=client)).status == 403
+    )
 
 
 def test_the_start_of_the_server_passes() -> None:
-    assert call(AccessCheck(behind), {"type": "lifespan"}).messages == [{"type": "lifespan.startup.complete"}]
+    assert call(AccessCheck(behind, LocalAccess()), {"type": "lifespan"}).messages == [
+        {"type": "lifespan.startup.complete"}
+    ]
 
 
 @pytest.mark.parametrize("headers", [[HOST], [("host", "evil.example")]])
 def test_every_answer_forbids_foreign_content(headers: Sequence[tuple[str, str]]) -> None:
-    answer = call(SecurityHeaders(AccessCheck(behind)), scope_of(headers=headers))
+    answer = call(SecurityHeaders(AccessCheck(behind, LocalAccess())), scope_of(headers=headers))
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -99,11 +104,6 @@ def test_every_answer_forbids_foreign_content(headers: Sequence[tuple[str, str]]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["referrer-policy"] == "same-origin"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
-def test_loopback_addresses_may_be_listened_on(host: str) -> None:
-    check_bind_address(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "monitor.internal"])

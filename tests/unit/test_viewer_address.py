@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from otel_taskmon import semconv
 from otel_taskmon.queries.model import Cursor, SortKey
-from taskmon_viewer.address import MAX_LENGTH, MAX_VALUES, parse
+from taskmon_viewer.address import parse
+from taskmon_viewer.address_reader import MAX_LENGTH, MAX_VALUES
 from taskmon_viewer.cursors import decode_cursor, encode_cursor
 from taskmon_viewer.params import MAX_TRAIL, RANGES, LogParams, Per
 

@@ -6,11 +6,20 @@ Errors are never kept: each call asks again until the store is back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from otel_taskmon.queries import overview, task_detail, tasks
+from otel_taskmon.queries import (
+    overview,
+    overview_page,
+    queue_lengths,
+    reports,
+    statistics,
+    task_detail,
+    tasks,
+)
 from otel_taskmon.queries.connection import Client, connect
 from otel_taskmon.queries.model import (
     Cursor,
@@ -24,6 +33,15 @@ from otel_taskmon.queries.model import (
     TaskRow,
     TaskSpan,
     TraceSpan,
+)
+from otel_taskmon.queries.report_model import (
+    Overview,
+    QueueDepthAt,
+    ReportAnswer,
+    ReportFilter,
+    ReportKey,
+    StatisticsColumn,
+    StatisticsPage,
 )
 from otel_taskmon.queries.statements import statement
 from taskmon_viewer import configuration
@@ -52,10 +70,11 @@ def _connected(store: StoreAddress, _password: str) -> Client:
 
 def client() -> Client:
     """The one client of this process (safe for threads). Raises StoreUnavailable while nobody answers."""
-    return _client(_store())
+    return client_of(store())
 
 
-def _client(store: StoreAddress) -> Client:
+def client_of(store: StoreAddress) -> Client:
+    """As ``client``, for the answers that are kept by this address."""
     return _connected(store, configuration.current().clickhouse_password or "")
 
 
@@ -66,46 +85,81 @@ def store_answers() -> None:
 
 def page(params: LogParams, wanted: TaskFilter) -> TaskPage:
     """The rows of this view's page."""
-    return _page(_store(), wanted, params.per, params.sort, params.descending, params.after)
+    return _page(store(), wanted, params.per, params.sort, params.descending, params.after)
 
 
 def span(params: LogParams, wanted: TaskFilter) -> TaskSpan:
     """What this view is based on."""
-    return _span(_store(), wanted, params.per)
+    return _span(store(), wanted, params.per)
 
 
 def facets(params: LogParams, wanted: TaskFilter) -> Facets:
-    return _facets(_store(), wanted, params.per)
+    return _facets(store(), wanted, params.per)
 
 
 def histogram(params: LogParams, wanted: TaskFilter) -> Histogram:
-    return _histogram(_store(), wanted, params.per)
+    return _histogram(store(), wanted, params.per)
 
 
 def task(task_id: str) -> TaskRow | None:
-    return _task(_store(), task_id)
+    return _task(store(), task_id)
 
 
 def executions(task_id: str) -> list[Execution]:
-    return _executions(_store(), task_id)
+    return _executions(store(), task_id)
+
+
+def queue_depths(executions: Sequence[Execution]) -> dict[str, QueueDepthAt]:
+    """Execution id -> how long its queue was when it began, where that is known."""
+    return _queue_depths(store(), list(executions))
 
 
 def related(task_id: str) -> Related:
-    return _related(_store(), task_id)
+    return _related(store(), task_id)
 
 
 def trace(trace_id: str) -> list[TraceSpan]:
     """The first ``TRACE_SPANS`` spans of a trace."""
-    return _trace(_store(), trace_id)
+    return _trace(store(), trace_id)
+
+
+def report(key: ReportKey, wanted: ReportFilter, top: int) -> ReportAnswer:
+    """One of the 17 reports."""
+    return _report(store(), key, wanted, top)
+
+
+def first_page(wanted: ReportFilter) -> Overview:
+    """Everything of the Overview."""
+    return _first_page(store(), wanted)
+
+
+def statistics_page(
+    wanted: ReportFilter, search: str, sort: StatisticsColumn, descending: bool, page: int
+) -> StatisticsPage:
+    """``PAGE_ROWS`` rows of the statistics; ``page`` counts from 1."""
+    return _statistics(store(), wanted, search, sort, descending, page)
 
 
 def forget() -> None:
     """The next questions are asked anew: what a refresh button does."""
-    for cached in (_page, _span, _facets, _histogram, _task, _executions, _related, _trace):
+    for cached in (
+        _page,
+        _span,
+        _facets,
+        _histogram,
+        _task,
+        _executions,
+        _queue_depths,
+        _related,
+        _trace,
+        _report,
+        _statistics,
+    ):
         cached.clear()
 
 
-def _store() -> StoreAddress:
+def store() -> StoreAddress:
+    """The store that is read now."""
     settings = configuration.current()
     return settings.clickhouse_url, settings.clickhouse_user
 
@@ -118,39 +172,74 @@ def _page(
     store: StoreAddress, wanted: TaskFilter, per: Per, sort: SortKey, descending: bool, after: Cursor | None
 ) -> TaskPage:
     ask = tasks.list_tasks if per == "tasks" else tasks.list_executions
-    return ask(_client(store), wanted, sort=sort, descending=descending, limit=PAGE_ROWS, after=after)
+    return ask(client_of(store), wanted, sort=sort, descending=descending, limit=PAGE_ROWS, after=after)
 
 
 @_answers
 def _span(store: StoreAddress, wanted: TaskFilter, per: Per) -> TaskSpan:
-    return tasks.task_span(_client(store), wanted, per=per)
+    return tasks.task_span(client_of(store), wanted, per=per)
 
 
 @_answers
 def _facets(store: StoreAddress, wanted: TaskFilter, per: Per) -> Facets:
-    return overview.facets(_client(store), wanted, per=per)
+    return overview.facets(client_of(store), wanted, per=per)
 
 
 @_answers
 def _histogram(store: StoreAddress, wanted: TaskFilter, per: Per) -> Histogram:
-    return overview.histogram(_client(store), wanted, per=per, buckets=HISTOGRAM_BUCKETS)
+    return overview.histogram(client_of(store), wanted, per=per, buckets=HISTOGRAM_BUCKETS)
 
 
 @_answers
 def _task(store: StoreAddress, task_id: str) -> TaskRow | None:
-    return task_detail.find_task(_client(store), task_id)
+    return task_detail.find_task(client_of(store), task_id)
 
 
 @_answers
 def _executions(store: StoreAddress, task_id: str) -> list[Execution]:
-    return task_detail.executions(_client(store), task_id)
+    return task_detail.executions(client_of(store), task_id)
+
+
+@_answers
+def _queue_depths(store: StoreAddress, executions: list[Execution]) -> dict[str, QueueDepthAt]:
+    return queue_lengths.queue_depth_at(client_of(store), executions)
 
 
 @_answers
 def _related(store: StoreAddress, task_id: str) -> Related:
-    return task_detail.related(_client(store), task_id)
+    return task_detail.related(client_of(store), task_id)
 
 
 @_answers
 def _trace(store: StoreAddress, trace_id: str) -> list[TraceSpan]:
-    return task_detail.trace(_client(store), trace_id, limit=TRACE_SPANS)
+    return task_detail.trace(client_of(store), trace_id, limit=TRACE_SPANS)
+
+
+@_answers
+def _report(store: StoreAddress, key: ReportKey, wanted: ReportFilter, top: int) -> ReportAnswer:
+    return reports.ask_report(client_of(store), key, wanted, top=top)
+
+
+@_answers
+def _statistics(
+    store: StoreAddress,
+    wanted: ReportFilter,
+    search: str,
+    sort: StatisticsColumn,
+    descending: bool,
+    page: int,
+) -> StatisticsPage:
+    return statistics.statistics(
+        client_of(store),
+        wanted,
+        search=search,
+        sort=sort,
+        descending=descending,
+        limit=PAGE_ROWS,
+        offset=(page - 1) * PAGE_ROWS,
+    )
+
+
+@_answers
+def _first_page(store: StoreAddress, wanted: ReportFilter) -> Overview:
+    return overview_page.ask_overview(client_of(store), wanted)

@@ -14,7 +14,7 @@ from taskmon_viewer.texts import clock
 
 BRUSH = "brush"
 HISTOGRAM_HEIGHT = 84
-_TIME_LABEL = (
+TIME_LABEL = (
     "utchours(datum.value) + utcminutes(datum.value) + utcseconds(datum.value) === 0 ? utcFormat(datum.value, '%b %d')"
     " : utcFormat(datum.value, utcseconds(datum.value) === 0 ? '%H:%M' : '%H:%M:%S')"
 )
@@ -69,7 +69,7 @@ def histogram_chart(histogram: Histogram, noun: str) -> Any:
                     labelOverlap=True,
                     grid=False,
                     labelFontSize=11,
-                    labelExpr=_TIME_LABEL,
+                    labelExpr=TIME_LABEL,
                 ),
             ),
             x2="end:T",

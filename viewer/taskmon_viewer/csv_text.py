@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from otel_taskmon.errors import TaskmonError
+
+log = logging.getLogger(__name__)
 
 DELIMITERS = (",", ";")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\v\f\0")
@@ -41,6 +46,17 @@ def csv_chunks(header: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: 
         if buffer.tell() >= _CHUNK_CHARACTERS:
             yield _taken(buffer)
     yield _taken(buffer)
+
+
+def joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of a download. An error in the middle ends the connection without the closing chunk, so the reader
+    sees a broken download rather than a file that looks whole."""
+    yield first
+    try:
+        yield from rest
+    except TaskmonError:
+        log.exception("a download broke off")
+        raise
 
 
 def _taken(buffer: io.StringIO) -> bytes:

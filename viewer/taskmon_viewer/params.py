@@ -8,6 +8,7 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter
+from otel_taskmon.queries.report_model import LogView
 from taskmon_viewer.cursors import encode_cursor
 
 Per = Literal["tasks", "executions"]
@@ -32,6 +33,9 @@ FACETS: Final[dict[str, str]] = {
 }
 """Parameter -> field of ``LogParams``, of ``TaskFilter`` and of ``Facets``."""
 
+RUN_FILTERS: Final[dict[str, object]] = {"ran_since": None, "ran_until": None, "failed": False, "ran": None}
+"""Fields of ``LogParams`` and ``TaskFilter`` that no facet shows, and their values when they filter nothing."""
+
 MAX_TRAIL: Final = 20
 """Pages that "previous" can walk back from a given address."""
 
@@ -54,6 +58,11 @@ class LogParams:
     """Key of RANGES; of no meaning when ``since`` or ``until`` is set."""
     since: datetime | None = None
     until: datetime | None = None
+    ran_since: datetime | None = None
+    """With ``ran_until``, ``failed`` and ``ran`` what reports lead to: exactly the executions behind a number."""
+    ran_until: datetime | None = None
+    failed: bool = False
+    ran: bool | None = None
     per: Per = "tasks"
     sort: SortKey = "time"
     descending: bool = True
@@ -72,7 +81,11 @@ class LogParams:
     @property
     def narrowed(self) -> bool:
         """Whether any filter but the time range is set."""
-        return bool(self.search.strip()) or any(getattr(self, name) for name in FACETS.values())
+        return (
+            bool(self.search.strip())
+            or any(getattr(self, name) for name in FACETS.values())
+            or any(getattr(self, name) != nothing for name, nothing in RUN_FILTERS.items())
+        )
 
     def task_filter(self, now: datetime) -> TaskFilter:
         """The rows wanted; a range like "last hour" ends at ``now`` and stays open to rows that come."""
@@ -91,6 +104,26 @@ class LogParams:
             queues=self.queues,
             workers=self.workers,
             priorities=self.priorities,
+            ran_since=self.ran_since,
+            ran_until=self.ran_until,
+            failed=self.failed,
+            ran=self.ran,
+        )
+
+    @classmethod
+    def of_view(cls, view: LogView) -> LogParams:
+        """The part of the log that a number of a report leads to."""
+        wanted = view.filter
+        shared = {name: getattr(wanted, name) for name in (*FACETS.values(), *RUN_FILTERS)}
+        return cls(
+            **shared,
+            search=wanted.search,
+            since=wanted.since,
+            until=wanted.until,
+            # what ran in a range may have been published long before it
+            range=DEFAULT_RANGE if wanted.since or wanted.until else "all",
+            per=view.per,
+            sort=view.sort,
         )
 
     def changed(self, **changes: object) -> LogParams:
@@ -127,6 +160,14 @@ class LogParams:
             query["until"] = time_text(self.until)
         if not self.absolute and self.range != DEFAULT_RANGE:
             query["range"] = self.range
+        if self.ran_since is not None:
+            query["ran_since"] = time_text(self.ran_since)
+        if self.ran_until is not None:
+            query["ran_until"] = time_text(self.ran_until)
+        if self.failed:
+            query["failed"] = "yes"
+        if self.ran is not None:
+            query["ran"] = "yes" if self.ran else "no"
         if self.per != "tasks":
             query["per"] = self.per
         if self.sort != "time":

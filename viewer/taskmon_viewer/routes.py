@@ -81,7 +81,7 @@ async def _export(request: Request, client: Callable[[], Client]) -> Response:
         return PlainTextResponse(f"{error}\n", 502)
     name = f"{params.per}-{now:%Y%m%dT%H%M%SZ}.csv"
     return StreamingResponse(
-        _joined(first, chunks),
+        csv_text.joined(first, chunks),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
@@ -94,14 +94,3 @@ def _delimiter(text: str) -> str | None:
 
 def _rows(client: Callable[[], Client], params: LogParams, now: datetime) -> Iterator[tuple[Any, ...]]:
     yield from csv_rows(client(), params.task_filter(now), per=params.per)
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """An error in the middle ends the connection without the closing chunk, so the reader sees a broken download
-    rather than a file that looks whole."""
-    yield first
-    try:
-        yield from rest
-    except (StoreUnavailable, QueryFailed):
-        log.exception("the export broke off")
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -21,9 +22,13 @@ from starlette.middleware import Middleware
 
 from otel_taskmon.errors import SettingError, TaskmonError
 from otel_taskmon.queries.connection import Client
-from otel_taskmon.settings import ReaderSettings
+from otel_taskmon.settings import BrokerSettings, ReaderSettings, Settings, ViewerSettings
 from taskmon_viewer import configuration, routes, theme
-from taskmon_viewer.auth import AccessCheck, check_bind_address
+from taskmon_viewer.access import login_page
+from taskmon_viewer.access.middleware import AccessCheck
+from taskmon_viewer.access.policy import access_for
+from taskmon_viewer.access.requests import is_loopback
+from taskmon_viewer.report_routes import report_routes
 from taskmon_viewer.security_headers import SecurityHeaders
 from taskmon_viewer.texts import safe_label
 
@@ -32,19 +37,27 @@ PAGES_MODULE = "taskmon_viewer.views.log"
 APP_SCRIPT = Path(__file__).with_name("app.py")
 
 
-def build_app(settings: ReaderSettings, *, base_path: str = "") -> st.App:
+def build_app(settings: ReaderSettings, viewer: ViewerSettings | None = None) -> st.App:
     """The ASGI application reading from the store that ``settings`` names; one per process.
 
-    ``base_path``: where a proxy puts it; Streamlit puts that before its own routes only, we before ours.
-
-    Raises SettingError when it would have to listen where others can reach it.
+    Raises SettingError when it would have to listen where others can reach it and nobody has to log in.
     """
-    check_bind_address(settings.viewer_host)
-    configuration.use(settings, base_path=base_path)
+    viewer = viewer or ViewerSettings()
+    access = access_for(viewer, settings.viewer_host)
+    configuration.use(settings, viewer, access=access)
+    # Streamlit puts the base path before its own routes only, we before ours.
+    base_path = configuration.base_path()
     return st.App(
         APP_SCRIPT,
-        routes=routes.routes(configuration.base_path(), _client),
-        middleware=[Middleware(SecurityHeaders), Middleware(AccessCheck)],
+        routes=[
+            *routes.routes(base_path, _client),
+            *report_routes(base_path, _client, viewer.reports_max_top),
+            *login_page.routes(base_path, access),
+        ],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(AccessCheck, access=access, base_path=base_path),
+        ],
         on_script_error=_on_script_error,
         lifespan=_lifespan,
     )
@@ -73,19 +86,31 @@ def _client() -> Client:
     return cache.client()
 
 
-def run_viewer(settings: ReaderSettings, *, base_path: str = "") -> int:
+def run_viewer(settings: ReaderSettings, viewer: ViewerSettings | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code.
 
     Raises SettingError for an address that cannot be used, TaskmonError when the port is taken.
     """
-    check_bind_address(settings.viewer_host)
+    viewer = viewer or ViewerSettings()
+    access_for(viewer, settings.viewer_host)
+    # What the Queues page reads from the environment; what is wrong there is told now.
+    BrokerSettings.from_environment()
+    Settings.from_environment()
     _check_port(settings.viewer_host, settings.viewer_port)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     # A store that is away is told by the pages, once and not for each try of the driver.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    app = build_app(settings, base_path=base_path)
+    if not is_loopback(settings.viewer_host):
+        log.warning(
+            "others can reach %s: put a proxy with TLS in front (TASKMON_VIEWER_PROXIES names it), else passwords and "
+            "pages cross the network in the clear",
+            settings.viewer_host,
+        )
+    # The server would believe X-Forwarded-For of everything on this machine; whom to believe is for the check to say.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    app = build_app(settings, viewer)
     # The server ends in order on a signal and then raises it again: to be asked to end is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)

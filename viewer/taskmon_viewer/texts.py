@@ -22,9 +22,14 @@ def safe_label(text: str, *, limit: int = 120) -> str:
     All punctuation is escaped, so that no image, link, colour, LaTeX or icon comes of it, line breaks become spaces,
     marks of writing direction are left out, and it is cut to ``limit`` characters.
     """
-    flat = clipped(_LINE_BREAKS.sub(" ", _DIRECTION_MARKS.sub("", text)).strip(), limit)
+    flat = plain_label(text, limit=limit)
     # An address without brackets is made a link even when its punctuation is escaped; a zero-width space ends that.
     return _MARKDOWN.sub(r"\\\1", flat.replace("://", ":\u200b//").replace("www.", "www\u200b."))
+
+
+def plain_label(text: str, *, limit: int = 120) -> str:
+    """``text`` in one line, for a place that shows it as it is (options of selectbox and multiselect)."""
+    return clipped(_LINE_BREAKS.sub(" ", _DIRECTION_MARKS.sub("", text)).strip(), limit)
 
 
 def clipped(text: str, limit: int) -> str:
@@ -86,9 +91,19 @@ def width_text(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def per_width(seconds: int) -> str:
+    """``per 30 s``, ``per 5 min``, ``per h``."""
+    return "per " + width_text(seconds).removeprefix("1 ")
+
+
 def count_text(count: int, one: str, many: str | None = None) -> str:
     """``1 task``, ``12,345 tasks``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def age_text(hours: int) -> str:
+    """``30 days``, ``36 hours``: how long rows are kept."""
+    return count_text(hours // 24, "day") if hours % 24 == 0 else count_text(hours, "hour")
 
 
 def short_payload(args: str, kwargs: str) -> str:

@@ -12,7 +12,8 @@ from taskmon_viewer import theme
 from taskmon_viewer.components.mounting import ignore, register
 
 _mount = register("table")
-Kind = Literal["text", "state", "number", "mono", "time", "error"]
+Kind = Literal["text", "state", "number", "mono", "time", "error", "swatch", "spark"]
+"""swatch: a colour of ours, as in a chart's legend; spark: numbers with commas between them, drawn as a line."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Row:
     chosen: bool = False
     titles: dict[str, str] = field(default_factory=dict)
     """Longer texts shown on hovering, by the column's label; others show the cell's own."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Cells that lead elsewhere than the row, by the column's label: relative addresses that we built."""
 
 
 def table(
@@ -52,12 +55,15 @@ def table(
     height: str = "",
     least_width: int = 0,
     on_sort: Callable[[str], None] | None = None,
+    selectable: bool = False,
 ) -> str | None:
-    """Draw it; the id of the row that was opened just now, else None.
+    """Draw it; the id of the row that was opened just now, else None. For a cell with a link of its own that is the
+    row's id, a newline and the column's label.
 
     ``sort``: (what, descending) as now. ``on_sort`` is called with what a heading asks for, before the page is drawn
     anew. With another ``signature`` it scrolls to its top. ``height`` (CSS) bounds it; it then scrolls inside.
-    Below ``least_width`` pixels it scrolls sideways rather than squeeze its columns further.
+    Below ``least_width`` pixels it scrolls sideways rather than squeeze its columns further. ``selectable``: with a box
+    to tick in front of each row; ``selected_rows`` tells which are ticked.
     """
 
     def sorted_by() -> None:
@@ -76,9 +82,19 @@ def table(
             "signature": signature,
             "height": height,
             "least_width": least_width,
+            "selectable": selectable,
         },
         on_open_change=ignore,
         on_sort_change=sorted_by,
+        on_selected_change=ignore,
     )
     opened = result.open
     return opened if isinstance(opened, str) else None
+
+
+def selected_rows(key: str) -> list[str]:
+    """The ids of the rows that are ticked in the table of this key, as the browser says: they may be gone by now."""
+    ticked = getattr(st.session_state.get(key), "selected", None)
+    return (
+        [row_id for row_id in ticked if isinstance(row_id, str)] if isinstance(ticked, list | tuple) else []
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
 from otel_taskmon.queries.model import Cursor, TaskPage, TaskSpan
 from taskmon_viewer import cache, charts
-from taskmon_viewer.address import Ignored
-from taskmon_viewer.components.table import table
+from taskmon_viewer.access.current import may
+from taskmon_viewer.components.table import selected_rows, table
 from taskmon_viewer.links import go_to_task, log_params, set_log_params
 from taskmon_viewer.params import LogParams
-from taskmon_viewer.texts import clock, count_text, safe_label, utc, width_text
-from taskmon_viewer.views.log_empty import drop_all_filters, empty_log
+from taskmon_viewer.texts import age_text, clock, count_text, utc, width_text
+from taskmon_viewer.views.delete_tasks import delete_button, say_deleted
+from taskmon_viewer.views.ignored import say_ignored
+from taskmon_viewer.views.log_empty import drop_all_filters, empty_log, run_filters
 from taskmon_viewer.views.log_facets import facet_filters
 from taskmon_viewer.views.log_rows import LEAST_WIDTH, columns, row, split_row_id
 from taskmon_viewer.views.log_toolbar import toolbar
@@ -31,7 +32,8 @@ _NOUNS = {"tasks": "task", "executions": "execution"}
 def render() -> None:
     params, ignored = log_params()
     bar = toolbar(params)
-    _say_ignored(ignored)
+    say_ignored(ignored)
+    say_deleted()
     shown_with_store(lambda: _with_store(params, bar.follow))
 
 
@@ -71,13 +73,6 @@ def _draw_results() -> None:
     _pager(params, page, span)
 
 
-def _say_ignored(ignored: Sequence[Ignored]) -> None:
-    if ignored:
-        said = "\n".join(f"- {safe_label(str(problem), limit=300)}" for problem in ignored[:10])
-        more = f"\n- and {len(ignored) - 10} more" if len(ignored) > 10 else ""
-        st.warning(f"Parts of the address were ignored:\n{said}{more}", icon=":material/warning:")
-
-
 def _histogram(params: LogParams, now: datetime) -> int:
     histogram = cache.histogram(params, params.task_filter(now))
     # Another range is another chart: a selection drawn over the old one must not stay.
@@ -101,7 +96,7 @@ def _histogram(params: LogParams, now: datetime) -> int:
 
 
 def _coverage(params: LogParams, span: TaskSpan, now: datetime, bucket_seconds: int) -> None:
-    kept = "kept for ever" if span.kept_days is None else f"kept for {count_text(span.kept_days, 'day')}"
+    kept = "kept for ever" if span.kept_hours is None else f"kept for {age_text(span.kept_hours)}"
     st.caption(
         f"Based on {count_text(span.count, _NOUNS[params.per])} from {clock(span.oldest, fraction=0)} "
         f"to {utc(span.newest, fraction=0)}; {kept}. One bar is {width_text(bucket_seconds)}; "
@@ -110,6 +105,7 @@ def _coverage(params: LogParams, span: TaskSpan, now: datetime, bucket_seconds: 
 
 
 def _table(params: LogParams, page: TaskPage) -> None:
+    around = _AROUND_TABLE + _RANGE_ROW * (int(params.absolute) + int(bool(run_filters(params))))
     opened = table(
         columns(),
         [row(task) for task in page.rows],
@@ -117,9 +113,10 @@ def _table(params: LogParams, page: TaskPage) -> None:
         label="Tasks" if params.per == "tasks" else "Executions",
         sort=(params.sort, params.descending),
         signature=params.to_query_string(),
-        height=f"max(360px, calc(100vh - {_AROUND_TABLE + (_RANGE_ROW if params.absolute else 0)}px))",
+        height=f"max(360px, calc(100vh - {around}px))",
         least_width=LEAST_WIDTH,
         on_sort=_sort,
+        selectable=may("operator"),
     )
     if opened is not None:
         go_to_task(*split_row_id(opened))
@@ -138,6 +135,8 @@ def _pager(params: LogParams, page: TaskPage, span: TaskSpan) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"
     ):
+        if may("operator"):
+            _delete_selected(page)
         if page.rows:
             st.caption(f"Rows {first:,}–{first + len(page.rows) - 1:,} of {span.count:,}", width="content")
         else:
@@ -164,6 +163,14 @@ def _pager(params: LogParams, page: TaskPage, span: TaskSpan) -> None:
             on_click=_turn_forward,
             args=(params, page.next),
         )
+
+
+def _delete_selected(page: TaskPage) -> None:
+    shown = {row.task_id for row in page.rows}
+    chosen = [task_id for task_id, _ in map(split_row_id, selected_rows(TABLE)) if task_id in shown]
+    if chosen:
+        label = f"Delete {count_text(len(set(chosen)), 'task')} …"
+        delete_button(chosen, key="log.delete", label=label)
 
 
 def _turn_to(params: LogParams) -> None:

@@ -10,8 +10,8 @@ from otel_taskmon.errors import QueryFailed, StoreUnavailable
 from otel_taskmon.queries.model import TaskFilter
 from taskmon_viewer import cache
 from taskmon_viewer.links import log_params, set_log_params
-from taskmon_viewer.params import FACETS, RANGES, LogParams
-from taskmon_viewer.texts import count_text, named, safe_label
+from taskmon_viewer.params import FACETS, RANGES, RUN_FILTERS, LogParams
+from taskmon_viewer.texts import count_text, named, safe_label, utc
 
 _ENABLE = """\
 import otel_taskmon
@@ -23,7 +23,7 @@ otel_taskmon.instrument(app)  # this line, in its module"""
 def empty_log(params: LogParams, now: datetime) -> None:
     """Says what to do next; asks the store what would be there without each filter."""
     if cache.span(LogParams(range="all"), TaskFilter()).count == 0:
-        _no_tasks_at_all()
+        no_tasks_at_all()
         return
     noun = "task" if params.per == "tasks" else "execution"
     st.info(f"No {noun} fits this view.", icon=":material/filter_alt_off:")
@@ -57,11 +57,31 @@ def loosened(params: LogParams) -> list[tuple[str, str, LogParams]]:
         if values:
             label = f"{parameter} = {' or '.join(named(value) for value in values)}"
             found.append((name, label, params.changed(**{name: ()})))
+    found += run_filters(params)
     wider = params.changed(range="all", since=None, until=None)
     if params.absolute:
         found.append(("range", "the range from … to …", wider))
     elif params.range != "all":
         found.append(("range", RANGES[params.range][0].lower(), wider))
+    return found
+
+
+def run_filters(params: LogParams) -> list[tuple[str, str, LogParams]]:
+    """Those of the view's filters that no facet shows, as ``loosened``."""
+    found = []
+    if params.ran_since is not None or params.ran_until is not None:
+        parts = [
+            f"{word} {utc(moment, fraction=0 if moment.microsecond == 0 else 3)}"
+            for word, moment in (("from", params.ran_since), ("until", params.ran_until))
+            if moment is not None
+        ]
+        without = params.changed(ran_since=None, ran_until=None)
+        found.append(("ran_range", f"ran {' '.join(parts)}", without))
+    if params.failed:
+        found.append(("failed", "failed unexpectedly", params.changed(failed=False)))
+    if params.ran is not None:
+        label = "has a runtime" if params.ran else "never started"
+        found.append(("ran", label, params.changed(ran=None)))
     return found
 
 
@@ -72,10 +92,11 @@ def _show(params: LogParams) -> None:
 def drop_all_filters() -> None:
     """Empty every filter, keep range, order and rows."""
     params, _ = log_params()
-    set_log_params(params.changed(search="", **dict.fromkeys(FACETS.values(), ())))
+    set_log_params(params.changed(search="", **dict.fromkeys(FACETS.values(), ()), **RUN_FILTERS))
 
 
-def _no_tasks_at_all() -> None:
+def no_tasks_at_all() -> None:
+    """The store is empty: how to get tasks into it; goes on by itself when the first arrives."""
     st.info("There are no tasks in the store yet.", icon=":material/inbox:")
     st.markdown("Enable your Celery app with one line, restart its workers and publishers, and run a task:")
     st.code(_ENABLE, language=None)

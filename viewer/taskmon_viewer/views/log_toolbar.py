@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from taskmon_viewer import cache
-from taskmon_viewer.address import MAX_LENGTH
+from taskmon_viewer.address_reader import MAX_LENGTH
 from taskmon_viewer.links import export_href, log_params, set_log_params
 from taskmon_viewer.params import RANGES, LogParams
+from taskmon_viewer.texts import safe_label
+from taskmon_viewer.views.log_empty import run_filters
 
 SEARCH = "log.search"
 RANGE = "log.range"
@@ -70,7 +72,26 @@ def toolbar(params: LogParams) -> Toolbar:
             st.link_button("CSV, semicolon", export_href(params, ";"), width="stretch")
     if params.absolute:
         _absolute_range(params)
+    _chips(params)
     return Toolbar(follow=follow)
+
+
+def _chips(params: LogParams) -> None:
+    """Filters that a report has set: each with a button to drop it."""
+    chips = run_filters(params)
+    if not chips:
+        return
+    with st.container(horizontal=True, gap="small", key="log.chips"):
+        for name, label, without in chips:
+            st.button(
+                safe_label(label),
+                key=f"log.chip.{name}",
+                icon=":material/close:",
+                icon_position="right",
+                help="Drop this filter",
+                on_click=set_log_params,
+                args=(without,),
+            )
 
 
 def _absolute_range(params: LogParams) -> None:

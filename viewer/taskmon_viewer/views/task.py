@@ -8,12 +8,14 @@ import streamlit as st
 
 from otel_taskmon.queries.model import Execution, TaskRow
 from taskmon_viewer import cache
+from taskmon_viewer.access.current import may
 from taskmon_viewer.components.copy_button import copy_button
 from taskmon_viewer.components.facts import facts
 from taskmon_viewer.components.table import Column, Row, table
 from taskmon_viewer.components.waterfall import waterfall
 from taskmon_viewer.links import TASKS_PAGE, go_to_task, last_log, read_address, task_href, write_address
 from taskmon_viewer.texts import clock, duration, safe_label
+from taskmon_viewer.views.delete_tasks import delete_button
 from taskmon_viewer.views.log_rows import error_text
 from taskmon_viewer.views.outage import shown_with_store
 from taskmon_viewer.views.task_bars import execution_bars
@@ -81,6 +83,8 @@ def _heading(task: TaskRow, executions: Sequence[Execution]) -> None:
         st.title(safe_label(task.task_name or "(no name)"), anchor=False, width="stretch")
         with st.container(width="content", horizontal=True):
             copy_button("Copy all", task_text(task, executions), key="task.copy", help="All facts as text")
+            if may("operator"):
+                delete_button([task.task_id], key="task.delete", label="Delete …", after=TASKS_PAGE)
 
 
 def _executions(task: TaskRow, executions: Sequence[Execution], asked_id: str) -> None:
@@ -96,7 +100,9 @@ def _executions(task: TaskRow, executions: Sequence[Execution], asked_id: str) -
         )
         chosen = _chosen(executions, picked)
     number = executions.index(chosen) + 1 if chosen and len(executions) > 1 else None
-    opened = facts(fact_groups(task, chosen, number=number), key="task.facts")
+    depths = cache.queue_depths(executions)
+    depth = depths.get(chosen.execution_id) if chosen else None
+    opened = facts(fact_groups(task, chosen, number=number, queue_depth=depth), key="task.facts")
     if opened is not None:
         go_to_task(opened)
     if chosen is None:

@@ -5,23 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 
 from otel_taskmon.queries.model import Execution, TaskRow
+from otel_taskmon.queries.report_model import QueueDepthAt
 from taskmon_viewer import theme
 from taskmon_viewer.components.facts import Fact, FactGroup
 from taskmon_viewer.links import task_href
 from taskmon_viewer.texts import clock, duration, named
 
 
-def fact_groups(task: TaskRow, execution: Execution | None, *, number: int | None = None) -> list[FactGroup]:
+def fact_groups(
+    task: TaskRow,
+    execution: Execution | None,
+    *,
+    number: int | None = None,
+    queue_depth: QueueDepthAt | None = None,
+) -> list[FactGroup]:
     """The task, its relatives, its times and where it ran; the last two of ``execution`` where one is given.
 
-    ``number`` says which one, where there are several.
+    ``number`` says which one, where there are several. ``queue_depth``: how long its queue was when it began, where
+    that is known.
     """
     of = "" if number is None else f", execution {number}"
     return [
         _task_group(task, execution),
         _lineage_group(task, execution),
         FactGroup(f"Times (UTC){of}", _times(task, execution)),
-        FactGroup(f"Where{of}", _place(task, execution)),
+        FactGroup(f"Where{of}", _place(task, execution, queue_depth)),
     ]
 
 
@@ -79,10 +87,11 @@ def _wait_note(execution: Execution | None) -> str:
     return "unknown: redelivered" if execution.queue_wait_ns is None and execution.redelivered else ""
 
 
-def _place(task: TaskRow, execution: Execution | None) -> tuple[Fact, ...]:
+def _place(task: TaskRow, execution: Execution | None, queue_depth: QueueDepthAt | None) -> tuple[Fact, ...]:
     place: TaskRow | Execution = execution or task
     facts = [
         Fact("Queue", place.queue or "–"),
+        *(_queue_length(queue_depth) if execution else ()),
         Fact("Priority", "–" if place.priority is None else str(place.priority), "number"),
         Fact("Worker", place.worker or "–"),
     ]
@@ -99,6 +108,16 @@ def _place(task: TaskRow, execution: Execution | None) -> tuple[Fact, ...]:
             Fact("Boot", execution.boot_id or "–", "mono", help="This life of the worker"),
         ]
     return tuple(facts)
+
+
+def _queue_length(found: QueueDepthAt | None) -> tuple[Fact, ...]:
+    if found is None:
+        return (
+            Fact("Queue length at its start", "–", "number", help="The queue was not counted shortly before"),
+        )
+    held = "" if found.unacked is None else f"; {found.unacked:,} held by workers"
+    note = f"counted {clock(found.sampled_at, fraction=0)}{held}"
+    return (Fact("Queue length at its start", f"{found.depth:,}", "number", note=note),)
 
 
 def _lineage_group(task: TaskRow, execution: Execution | None) -> FactGroup:

@@ -8,7 +8,7 @@ from otel_taskmon.queries.model import TraceSpan
 from taskmon_viewer import cache
 from taskmon_viewer.components.facts import Fact, FactGroup, facts
 from taskmon_viewer.components.waterfall import waterfall
-from taskmon_viewer.links import go_to_task, task_href
+from taskmon_viewer.links import go_to_task, jaeger_href, task_href
 from taskmon_viewer.texts import clock, count_text, duration
 from taskmon_viewer.views.task_bars import is_publish, is_run, span_label, trace_bars
 
@@ -26,6 +26,8 @@ def trace_section(trace_id: str, span_id: str, task_id: str) -> None:
         f"{count_text(tasks, 'task')}, {count_text(len(spans), 'span')}.{more} Dashed: waiting in a queue. "
         "Drag over the scale to zoom, double-click it to see all."
     )
+    if in_jaeger := jaeger_href(trace_id):
+        st.link_button("Open in Jaeger", in_jaeger, icon=":material/open_in_new:")
     # Another task or execution of the same trace begins with its own row chosen.
     chosen = waterfall(
         trace_bars(spans),

@@ -2,12 +2,13 @@
 const TABLES = new WeakMap()
 
 export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
+  const { data, parentElement, setTriggerValue, setStateValue } = component
   const root = parentElement.querySelector(".root")
-  const memory = remembered(TABLES, parentElement, () => ({ current: -1, signature: null }))
+  const memory = remembered(TABLES, parentElement, () => ({ current: -1, signature: null, ticked: new Set() }))
   if (memory.signature !== data.signature) {
     memory.signature = data.signature
     memory.current = -1
+    if (memory.ticked.size) tick([...memory.ticked], false)
     const old = root.querySelector(".scroll")
     if (old) old.scrollTop = 0
   }
@@ -22,8 +23,8 @@ export default function (component) {
   if (data.height) scroll.style.maxHeight = data.height
   const table = element("table")
   if (data.least_width) table.style.minWidth = data.least_width + "px"
-  table.append(columnWidths(), head())
   const body = element("tbody")
+  table.append(columnWidths(), head())
   data.rows.forEach((row, index) => body.append(rowElement(row, index)))
   table.append(body)
   scroll.append(table)
@@ -60,8 +61,23 @@ export default function (component) {
     rows[index].scrollIntoView({ block: "nearest" })
   }
 
+  function tick(ids, on) {
+    for (const id of ids) on ? memory.ticked.add(id) : memory.ticked.delete(id)
+    setStateValue("selected", [...memory.ticked])
+  }
+
+  function checkbox(label, on, change) {
+    const box = element("input")
+    box.type = "checkbox"
+    box.checked = on
+    box.setAttribute("aria-label", label)
+    box.onchange = () => change(box.checked)
+    return box
+  }
+
   function columnWidths() {
     const group = element("colgroup")
+    if (data.selectable) group.append(element("col", "tick"))
     for (const column of data.columns) {
       const col = element("col")
       if (column.width) col.style.width = column.width + "px"
@@ -72,6 +88,15 @@ export default function (component) {
 
   function head() {
     const row = element("tr")
+    if (data.selectable) {
+      const ids = data.rows.map(each => each.id)
+      const cell = element("th", "tick")
+      cell.append(checkbox("Select all rows", ids.length > 0 && ids.every(id => memory.ticked.has(id)), on => {
+        body.querySelectorAll("input").forEach(box => { box.checked = on })
+        tick(ids, on)
+      }))
+      row.append(cell)
+    }
     for (const column of data.columns) {
       const cell = element("th", column.align === "right" ? "right" : "")
       cell.scope = "col"
@@ -97,9 +122,14 @@ export default function (component) {
     const made = element("tr", (row.chosen ? "chosen" : "") + (index === memory.current ? " current" : ""))
     made.dataset.id = row.id
     if (row.chosen) made.setAttribute("aria-current", "true")
+    if (data.selectable) {
+      const cell = element("td", "tick")
+      cell.append(checkbox("Select this row", memory.ticked.has(row.id), on => tick([row.id], on)))
+      made.append(cell)
+    }
     data.columns.forEach((column, i) => made.append(cellElement(column, row, row.cells[i])))
     made.onclick = event => {
-      if (!isPlainClick(event) || event.target.closest("a")) return
+      if (!isPlainClick(event) || event.target.closest("a, .tick")) return
       if (String(getSelection())) return // somebody marks text to copy it
       open(row.id)
     }
@@ -114,14 +144,23 @@ export default function (component) {
     const empty = value === "–" || value === ""
     if (column.kind === "state") {
       cell.append(stateBadge(value, data.states))
+    } else if (column.kind === "swatch") {
+      const mark = element("span", "swatch")
+      mark.style.background = value
+      cell.append(mark)
+      return cell
+    } else if (column.kind === "spark") {
+      cell.append(spark(value))
+      return cell
+    } else if (row.links && row.links[column.label]) {
+      const link = element("a", "", value)
+      link.href = row.links[column.label]
+      opens(link, row.id + "\n" + column.label)
+      cell.append(link)
     } else if (column.link && row.href) {
       const link = element("a", "", value)
       link.href = row.href
-      link.onclick = event => {
-        if (!isPlainClick(event)) return
-        event.preventDefault()
-        open(row.id)
-      }
+      opens(link, row.id)
       cell.append(link)
     } else {
       cell.textContent = value
@@ -130,4 +169,28 @@ export default function (component) {
     if (!empty && column.kind !== "state") cell.title = (row.titles && row.titles[column.label]) || value
     return cell
   }
+
+  function opens(link, id) {
+    link.onclick = event => {
+      if (!isPlainClick(event)) return
+      event.preventDefault()
+      open(id)
+    }
+  }
+}
+
+// Numbers as a small line from the bottom (0) to the top (the largest).
+function spark(text) {
+  const numbers = text.split(",").map(Number)
+  const most = Math.max(1, ...numbers)
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+  svg.setAttribute("class", "spark")
+  svg.setAttribute("viewBox", "0 0 100 20")
+  svg.setAttribute("preserveAspectRatio", "none")
+  svg.setAttribute("aria-hidden", "true")
+  const step = 100 / Math.max(1, numbers.length - 1)
+  const line = document.createElementNS(svg.namespaceURI, "polyline")
+  line.setAttribute("points", numbers.map((n, i) => (i * step).toFixed(1) + "," + (19 - 18 * n / most).toFixed(1)).join(" "))
+  svg.append(line)
+  return svg
 }

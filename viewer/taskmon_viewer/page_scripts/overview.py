@@ -1,0 +1,7 @@
+"""The overview."""
+
+from __future__ import annotations
+
+from taskmon_viewer.views import overview
+
+overview.render()
