@@ -13,17 +13,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
-from celery import Celery, current_app, current_task, signals
+from celery import Celery, _state, current_app, current_task, signals
 from opentelemetry import trace
-from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.instrumentation.celery import CeleryInstrumentor, celery_getter
 from opentelemetry.instrumentation.celery import utils as stock_utils
 from opentelemetry.instrumentation.celery.version import __version__ as stock_version
+from opentelemetry.propagate import extract
 from opentelemetry.trace import Span, Tracer, TracerProvider
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from opentelemetry.context import Context
+
 STOCK_MODULE = "opentelemetry.instrumentation.celery"
+STOCK_HISTOGRAM = "flower.task.runtime.seconds"
 STOCK_SCHEMA = "https://opentelemetry.io/schemas/1.11.0"
 Receiver = Callable[..., object]
 
@@ -66,6 +70,24 @@ def instrument_once() -> CeleryInstrumentor:
         if not instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.instrument()
         return instrumentor
+
+
+def follow_stock(again: Callable[[], object]) -> None:
+    """Automatic instrumentation is about to instrument, with a distro's own arguments perhaps: then call ``again``.
+
+    Without arguments there is nothing left to do, and no reason for its warning that it was done already.
+    """
+    instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]
+    original = instrumentor.instrument
+
+    def instrument(**arguments: Any) -> None:
+        if set(arguments) - {"skip_dep_check", "raise_exception_on_conflict"} and stock_active():
+            instrumentor.uninstrument()
+        if not stock_active():
+            original(**arguments)
+            again()
+
+    instrumentor.instrument = instrument
 
 
 def stock_active() -> bool:
@@ -124,6 +146,41 @@ def uses_links() -> bool:
     return bool(getattr(CeleryInstrumentor._instance, "_use_span_links", False))
 
 
+def trace_context(request: Any) -> Context | None:
+    """Where the message of ``request`` says that it comes from; None where it does not say."""
+    return extract(request, getter=celery_getter) or None
+
+
+def stock_run_attributes(request: Any) -> dict[str, Any]:
+    """What the stock receivers say of a request on its run span, under their keys, but for the outcome.
+
+    Values may be of any type: a header of anybody's can have the name of one of Celery's.
+    """
+    found = _Collector()
+    # its dict, since ``request.get`` looks for each of nineteen names by three calls; what a request has not is None
+    take: Any = stock_utils.set_attributes_from_context
+    take(found, vars(request))
+    return found.attributes
+
+
+class _Collector:
+    """Takes the place of a span, for the stock instrumentor's function that sets attributes one by one."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
+        self.set_attribute = self.attributes.__setitem__
+
+    def is_recording(self) -> bool:
+        return True
+
+
+def record_runtime(seconds: float, task_name: str, worker: Any) -> None:
+    """The stock instrumentor's histogram of runtimes."""
+    CeleryInstrumentor._instance.metrics[STOCK_HISTOGRAM].record(
+        seconds, attributes={"task": task_name, "worker": worker}
+    )
+
+
 # ---- Celery ------------------------------------------------------------------------------------------------
 def current_execution() -> tuple[Any, Any] | None:
     """(task, request) of what runs in this thread now, or None."""
@@ -132,6 +189,21 @@ def current_execution() -> tuple[Any, Any] | None:
         return None
     request = task.request
     return None if request is None else (task, request)
+
+
+def enclosing_request(request: Any) -> Any:
+    """What the task that called an eager one was asked to do; None where no task did.
+
+    Celery says so itself from 5.6 on.
+    """
+    tasks = list(getattr(_state._task_stack, "stack", None) or ())
+    if len(tasks) < 2 or tasks[-1].request is not request:
+        return None
+    caller = tasks[-2]
+    if caller is not tasks[-1]:
+        return caller.request
+    requests = list(getattr(caller.request_stack, "stack", None) or ())
+    return requests[-2] if len(requests) > 1 else None
 
 
 def request_dict(request: Any) -> dict[str, Any] | None:
@@ -146,13 +218,14 @@ def app_or_current(app: Celery | None) -> Celery:
 
 def messaging_system(app: Any) -> str:
     """``messaging.system`` from the broker's URL, "" when it has none; asked of each app once, as it is slow."""
-    if app not in _systems:
+    known = _systems.get(app)
+    if known is None:
         url = app.conf.broker_read_url or app.conf.broker_url or app.conf.broker_write_url
         if isinstance(url, (list, tuple)):
             url = url[0] if url else ""
         scheme = str(url or "amqp://").partition("://")[0].partition("+")[0].lower()
-        _systems[app] = _MESSAGING_SYSTEMS.get(scheme, scheme)
-    return _systems[app]
+        known = _systems[app] = _MESSAGING_SYSTEMS.get(scheme, scheme)
+    return known
 
 
 def app_timezone(app: Any) -> tzinfo:
@@ -186,7 +259,7 @@ def queue_of(app: Any, delivery_info: Mapping[str, Any]) -> str:
     return _queue_names[known]
 
 
-def wrap_send_task(around: Callable[[Any, Callable[[], Any]], Any]) -> None:
+def wrap_send_task(around: Callable[[Any, functools.partial[Any]], Any]) -> None:
     """Run every ``Celery.send_task`` as ``around(app, call)``, once per process.
 
     No signal says that a publish failed, and all of Celery's ways to publish end in this method.
@@ -209,8 +282,11 @@ def missing_parts() -> list[str]:
         (Celery, "send_task"),
         (stock_utils, "retrieve_context"),
         (stock_utils, "detach_context"),
+        (stock_utils, "set_attributes_from_context"),
+        (CeleryInstrumentor._instance, "metrics"),
         (CeleryInstrumentor._instance, "_tracer"),
         (current_task, "_get_current_object"),
+        (_state, "_task_stack"),
         (signals.task_postrun, "receivers"),
     ]
     return [

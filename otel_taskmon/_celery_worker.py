@@ -13,6 +13,9 @@ from typing import Any
 
 _MARK = "_taskmon_wraps"
 _SNAPSHOT_TRIES = 5
+_AT_COLD_SHUTDOWN = ("cancel_active_requests", "cancel_all_unacked_requests")
+"""What a cold shutdown gives up running executions by, in newer and older versions; before 5.5 there is none."""
+_giving_up = False
 
 
 def wrap_request_classes(subclass: Callable[[type[Any]], type[Any] | None]) -> None:
@@ -52,6 +55,27 @@ def wrap_decode_errors(before: Callable[[Any, Any, Any], object]) -> None:
     Consumer.on_decode_error = on_decode_error
 
 
+def watch_cold_shutdown() -> None:
+    """Know of a cold shutdown from its beginning: Celery cancels executions before it says that it terminates."""
+    from celery.worker.consumer.consumer import Consumer
+
+    for name in _AT_COLD_SHUTDOWN:
+        original = getattr(Consumer, name, None)
+        if original is not None and not hasattr(original, _MARK):
+            setattr(Consumer, name, _noting(original))
+
+
+def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def cancel_requests(self: Any) -> Any:
+        global _giving_up
+        _giving_up = True
+        return original(self)
+
+    setattr(cancel_requests, _MARK, original)
+    return cancel_requests
+
+
 def lost_at_ns(request: Any, now_ns: int) -> int:
     """When the pool noticed that the process of ``request`` was gone; it waits some seconds before it says so."""
     kept = getattr(request, "_apply_result", None)
@@ -60,6 +84,14 @@ def lost_at_ns(request: Any, now_ns: int) -> int:
     if not isinstance(lost, tuple) or not lost or not isinstance(lost[0], float):
         return now_ns
     return now_ns - max(0, int((time.monotonic() - lost[0]) * 1e9))
+
+
+def is_terminating() -> bool:
+    """The worker is in a cold shutdown."""
+    from celery.worker import state
+
+    code = getattr(state, "should_terminate", None)  # to exit with, so 0 says yes
+    return _giving_up or (code is not None and code is not False)
 
 
 def revoking_headers(request: Any) -> list[str]:
@@ -77,16 +109,25 @@ def running_requests() -> list[Any]:
     return _snapshot(state.active_requests)
 
 
-def reserved_requests() -> list[Any]:
-    """What this worker has received and not finished: what runs, and what waits here for a place or for its time.
-
-    Before 5.7 Celery kept no list of the latter, so those are missing there.
-    """
+def reserved_requests(consumer: Any) -> list[Any]:
+    """What this worker has received and not finished: what runs, and what waits here for a place or for its time."""
     from celery.worker import state
 
-    held = {id(request): request for request in _snapshot(getattr(state, "scheduled_requests", ()))}
+    scheduled = getattr(state, "scheduled_requests", None)
+    waiting = _snapshot(scheduled) if scheduled is not None else _in_timer(consumer)
+    held = {id(request): request for request in waiting}
     held.update((id(request), request) for request in _snapshot(state.reserved_requests))
     return list(held.values())
+
+
+def _in_timer(consumer: Any) -> list[Any]:
+    """Before 5.7 Celery kept no list of what waits for its time; it is found in the timer, as ``inspect`` finds it."""
+    from celery.worker.request import Request
+
+    schedule = getattr(getattr(consumer, "timer", None), "schedule", None)
+    entries = (getattr(entry, "entry", entry) for entry in _snapshot(getattr(schedule, "queue", ())))
+    first = (next(iter(getattr(entry, "args", None) or ()), None) for entry in entries)
+    return [found for found in first if isinstance(found, Request)]
 
 
 def _snapshot(requests: Iterable[Any]) -> list[Any]:
@@ -126,7 +167,7 @@ def missing_parts() -> list[str]:
         *(
             (Request, name)
             for name in (
-                *("on_accepted", "on_success", "on_failure", "revoked", "terminate", "cancel"),
+                *("on_accepted", "on_success", "on_failure", "on_timeout", "revoked", "terminate", "cancel"),
                 *("time_start", "worker_pid", "stamped_headers", "args", "kwargs", "task", "_apply_result"),
             )
         ),

@@ -279,6 +279,15 @@ def _parse_url(value: object) -> str:
 HTTP_URL: Final = Kind("http://host:port or https://host:port, without user and password", _parse_url)
 
 
+def _parse_optional_url(value: object) -> str | None:
+    return None if value is None else _parse_url(value).rstrip("/")
+
+
+OPTIONAL_HTTP_URL: Final = Kind(
+    "http://host:port or https://host:port, with a path where there is one, or nothing", _parse_optional_url
+)
+
+
 def _parse_json_object(value: object) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:

@@ -23,6 +23,7 @@ from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from celery.signals import task_prerun
 
 LOOK_AGAIN_S: Final = 0.001
 WAIT_FOR_SENDER_S: Final = 1.0
@@ -41,6 +42,7 @@ class LimitKeeper:
         """``guarded`` gives the code that stands around each hook of ours: in there the task is not to be hit."""
         self._guarded = guarded
         self._execution: object | None = None
+        self._early = False
         self._pending = False
         self._senders: set[object] = set()
         self._pid = 0
@@ -57,26 +59,37 @@ class LimitKeeper:
             )  # what was there is of the process we were forked from
             self._wrap_handler()
         self._execution = object()
+        if self._early:  # asked after the line above: from there on the limit is this execution's
+            self._early = False
+            self._send_later(self._execution)
 
     def leave(self) -> None:
         """The body has ended; what is kept is dropped."""
         if self._execution is None or threading.get_ident() != threading.main_thread().ident:
             return
-        self._execution = None
+        self._execution, self._early = None, False
         deadline = time.monotonic() + WAIT_FOR_SENDER_S
         while self._senders and time.monotonic() < deadline:
             # it stops at once, or has just sent the signal: then that is raised here, where it ends nothing
             with contextlib.suppress(SoftTimeLimitExceeded):
                 time.sleep(LOOK_AGAIN_S / 4)
 
-    def keep(self) -> bool:
-        """Take over a limit that was raised in a hook of ours; False when the caller is to raise it again."""
+    def keep(self, *, goes_on: bool = False) -> bool:
+        """Take over a limit that was raised in a hook of ours; False when the caller is to raise it again.
+
+        ``goes_on``: nothing was raised, the hook runs on.
+        """
         if threading.get_ident() != threading.main_thread().ident:
             return False
-        if self._execution is None:
+        if self._execution is None and not _before_the_body(sys._getframe()):
             return True  # the body has ended: there is nothing left that this limit could end
         if _SIGNAL is None or not callable(signal.getsignal(_SIGNAL)):
             return False  # without a handler the signal would end the process
+        if self._execution is None:  # it strikes before enter() has said whose it is
+            if goes_on:
+                self._early = True
+                return True
+            self._execution = object()
         return self._send_later(self._execution)
 
     def _wrap_handler(self) -> None:
@@ -86,7 +99,7 @@ class LimitKeeper:
             return
 
         def handle(number: int, frame: FrameType | None) -> Any:
-            if self._in_a_receiver(frame) and self.keep():
+            if self._in_a_receiver(frame) and self.keep(goes_on=True):
                 return None
             return handler(number, frame)
 
@@ -146,6 +159,15 @@ class LimitKeeper:
                 return called is not None and _is_body(called, frame.f_locals.get("fun"))
             called, frame = frame, frame.f_back
         return True  # not under Celery's tracer: a task with a tracer of its own
+
+
+def _before_the_body(frame: FrameType | None) -> bool:
+    """Whether this frame is one of a receiver of ``task_prerun``."""
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(_DISPATCHER) and frame.f_locals.get("self") is task_prerun:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_body(called: FrameType, body: object) -> bool:

@@ -18,6 +18,7 @@ from otel_taskmon.outcome import real_exception
 
 EXPIRED, LOST = "EXPIRED", "LOST"
 _EXIT = re.compile(r"exited prematurely: (.*?)\.?(?: Job: \d+\.)?$", re.DOTALL)
+_SHUT_DOWN = f"signal {int(signal.SIGTERM)}"
 _OUTSIDE_PREFORK = re.compile(r"(SystemExit|KeyboardInterrupt|GeneratorExit)\b")
 
 
@@ -46,6 +47,9 @@ def of_failure(error: object) -> Ending | None:
         said = f" ({limit:g} s)" if isinstance(limit, (int, float)) else ""
         return Ending(states.FAILURE, f"hard time limit{said} exceeded", TimeLimitExceeded(*found.args))
     if isinstance(found, WorkerLostError):
+        if _SHUT_DOWN in str(found) and _celery_worker.is_terminating():
+            # before 5.5 Celery cancelled nothing, it only ended the pool
+            return of_cancel(shutting_down=True)
         return _of_worker_lost(str(found))
     if isinstance(found, SystemExit):
         code = found.code if isinstance(found.code, int) else 0 if found.code is None else 1

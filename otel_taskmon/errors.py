@@ -25,4 +25,8 @@ class StoreUnavailable(TaskmonError):
 
 
 class QueryFailed(TaskmonError):
-    """The store answered a query with an error."""
+    """The store answered a query with an error; ``code`` is ClickHouse's number of it, 0 where it gave none."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code

@@ -1,6 +1,7 @@
-"""The logger provider that our events go through: always one of our own, since a user's may send logs elsewhere.
+"""The way that our events go: always one of our own, since a user's logger provider may send logs elsewhere.
 
-It follows the standard ``OTEL_*`` variables as the tracer provider of ``exporting`` does.
+It follows the standard ``OTEL_*`` variables as the tracer provider of ``exporting`` does. Events for the outbox are
+serialised as they are; other exporters get them through a logger provider of the SDK.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
@@ -17,44 +20,67 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import get_current_span
 
-from otel_taskmon.exporting import GRPC, LOGS, ExportPlan, endpoint, plugin, resource_of
+from otel_taskmon._version import __version__
+from otel_taskmon.exporting import CONSOLE, LOGS, ExportPlan, plugin
+from otel_taskmon.facts import Attributes
+from otel_taskmon.outbox import Outbox, Signal
+from otel_taskmon.outbox.encode import encode_event
+from otel_taskmon.outbox.source import Sources
 from otel_taskmon.settings import Settings
 
+SCOPE = "otel_taskmon"
 QUEUE_EVENTS = 10_000
 BATCH_EVENTS = 512
 
+Write = Callable[[str, Attributes, Context, int], None]
+"""Takes one event: name, attributes, the context that gives its trace, ns since the epoch."""
 
-def build_event_provider(
-    plan: ExportPlan, settings: Settings, service_name: str, resource: Resource | None
-) -> LoggerProvider:
-    """A provider that sends as ``plan`` says; ``resource``: the user's own, else one with ``service_name``.
 
-    Nothing is connected before the first batch.
-    """
-    provider = LoggerProvider(
-        resource=resource if resource is not None else resource_of(service_name), shutdown_on_exit=False
-    )
-    for name in plan.exporters:
-        if name == "console":
-            provider.add_log_record_processor(SimpleLogRecordProcessor(ConsoleLogRecordExporter()))
-            continue
+def to_outbox(outbox: Outbox, resource: Resource) -> Write:
+    """Events go straight to disk, with no limit on attributes but our own."""
+    source = Sources().packed(resource, InstrumentationScope(SCOPE, __version__))
+
+    def write(name: str, attributes: Attributes, context: Context, at_ns: int) -> None:
+        span_context = get_current_span(context).get_span_context()
+        outbox.append(Signal.LOGS, source, encode_event(name, attributes, at_ns, span_context))
+
+    return write
+
+
+def to_provider(provider: LoggerProvider) -> Write:
+    logger = provider.get_logger(SCOPE, __version__)
+
+    def write(name: str, attributes: Attributes, context: Context, at_ns: int) -> None:
+        logger.emit(
+            timestamp=at_ns,
+            context=context,
+            severity_number=SeverityNumber.INFO,
+            severity_text="INFO",
+            event_name=name,
+            attributes=dict(attributes),
+        )
+
+    return write
+
+
+def build_event_provider(plan: ExportPlan, settings: Settings, resource: Resource) -> LoggerProvider:
+    """A provider for the exporters of ``plan`` that are not the outbox; nothing is connected before the first batch."""
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    if CONSOLE in plan.exporters:
+        provider.add_log_record_processor(SimpleLogRecordProcessor(ConsoleLogRecordExporter()))
+    for name in plan.batched:
         provider.add_log_record_processor(
             BatchLogRecordProcessor(
-                PerProcessEventExporter(_exporter_factory(name, plan.protocol)),
+                PerProcessEventExporter(plugin(LOGS, name)),
                 max_queue_size=QUEUE_EVENTS,
                 max_export_batch_size=BATCH_EVENTS,
                 schedule_delay_millis=settings.export_interval_ms,
             )
         )
     return provider
-
-
-def preload(plan: ExportPlan) -> None:
-    """Import what :func:`build_event_provider` will need."""
-    for name in plan.exporters:
-        if name != "console":
-            _exporter_factory(name, plan.protocol)
 
 
 class PerProcessEventExporter(LogRecordExporter):
@@ -76,19 +102,3 @@ class PerProcessEventExporter(LogRecordExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the interface has it
         return True  # export() has sent it all when it returns
-
-
-def _exporter_factory(name: str, protocol: str) -> Callable[[], LogRecordExporter]:
-    if name != "otlp":
-        factory: Callable[[], LogRecordExporter] = plugin(LOGS, name)
-        return factory
-    kind: Callable[..., LogRecordExporter]
-    if protocol == GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcExporter
-
-        kind = GrpcExporter
-    else:
-        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpExporter
-
-        kind = HttpExporter
-    return lambda: kind(endpoint=endpoint(LOGS, protocol))

@@ -8,71 +8,88 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 
-from otel_taskmon._version import __version__
+from otel_taskmon.exporting import CONSOLE, LOGS, ExportPlan, preload
 from otel_taskmon.facts import Attributes
 from otel_taskmon.flushing import BoundedFlush
+from otel_taskmon.process_outbox import ProcessOutbox
+from otel_taskmon.settings import Settings
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk._logs import LoggerProvider
-
-SCOPE = "otel_taskmon"
+    from otel_taskmon.event_exporting import Write
 
 
 class Events:
-    """Where events go; the provider is made at the first one, after the pool has been forked."""
+    """Where events go: to the outbox, and to the exporters of other packages."""
 
     def __init__(
         self,
-        build_provider: Callable[[], LoggerProvider],
-        preload: Callable[[], object],
-        flush_timeout_s: float,
+        plan: ExportPlan,
+        settings: Settings,
+        outbox: ProcessOutbox,
+        resource: Callable[[], Resource],
         at_exit: Callable[[BoundedFlush], object],
     ) -> None:
-        """``preload`` imports what building takes.
+        """``resource`` is asked at the first event.
 
-        ``at_exit`` is told what to flush at the end of a process that has sent events.
+        ``at_exit`` is told what to flush at the end of a process that has sent events to other exporters.
         """
-        self.preload = preload
-        self._build_provider = build_provider
-        self._flush_timeout_s = flush_timeout_s
+        self._plan, self._settings, self._outbox = plan, settings, outbox
+        self._resource = resource
         self._at_exit = at_exit
+        self._keep: Write | None = None
+        self._send: Write | None = None
         self._lock = threading.Lock()
         self._process = 0
-        self._logger: Logger | None = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_lock)
+
+    def prepare(self, boot: str) -> None:
+        """In the worker's main process, before it forks: whatever takes long is done here."""
+        import otel_taskmon.event_exporting  # noqa: F401 - now, and not on the consumer's loop
+
+        if self._plan.to_outbox:
+            self._outbox.ship_from_here(boot)
+        preload(self._plan, LOGS)
 
     def emit(
         self, name: str, attributes: Attributes, context: Context | None = None, at_ns: int | None = None
     ) -> None:
-        """Queue one event, now or of ``at_ns``; ``context`` gives its trace."""
-        self._ready().emit(
-            timestamp=at_ns if at_ns is not None else time.time_ns(),
-            context=context if context is not None else Context(),
-            severity_number=SeverityNumber.INFO,
-            severity_text="INFO",
-            event_name=name,
-            attributes=dict(attributes),
-        )
+        """Keep one event, now or of ``at_ns``; ``context`` gives its trace."""
+        context = context if context is not None else Context()
+        at_ns = at_ns if at_ns is not None else time.time_ns()
+        if self._plan.to_outbox:
+            (self._keep or self._keeper())(name, attributes, context, at_ns)
+        if self._plan.batched or CONSOLE in self._plan.exporters:
+            self._sender()(name, attributes, context, at_ns)
 
-    def _ready(self) -> Logger:
-        logger = self._logger
-        if logger is not None and self._process == os.getpid():
-            return logger
+    def _keeper(self) -> Write:
+        """Made at the first event: until then a user may set up a provider, whose resource ours is to be."""
+        from otel_taskmon.event_exporting import to_outbox
+
+        self._keep = to_outbox(self._outbox.ready(), self._resource())
+        return self._keep
+
+    def _sender(self) -> Write:
+        """The provider is made at the first event, after the pool has been forked: it has a thread of its own."""
+        send = self._send
+        if send is not None and self._process == os.getpid():
+            return send
         with self._lock:
-            if self._logger is None:
-                provider = self._build_provider()
+            if self._send is None:
+                from otel_taskmon.event_exporting import build_event_provider, to_provider
+
+                provider = build_event_provider(self._plan, self._settings, self._resource())
                 self._flush_now = provider.force_flush
-                self._logger = provider.get_logger(SCOPE, __version__)
+                self._send = to_provider(provider)
             if self._process != os.getpid():
-                flush = BoundedFlush(lambda: self._flush_now(), self._flush_timeout_s)
+                flush = BoundedFlush(lambda: self._flush_now(), self._settings.flush_timeout_s)
                 flush.prepare()
                 self._at_exit(flush)
                 self._process = os.getpid()
-            return self._logger
+            return self._send
 
     def _renew_lock(self) -> None:
         """A lock that another thread held while we were forked would never be released here."""

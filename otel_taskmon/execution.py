@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from opentelemetry.trace import Span
 
 from otel_taskmon import _celery, semconv, stamps
+from otel_taskmon._safely import safely
 from otel_taskmon.boot import Boot, host_name, new_id
 from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, messaging, payload
+from otel_taskmon.span_attributes import put
 
 _ON_REQUEST = "_taskmon_execution"
 REPORTER = "pool"
+starting: ContextVar[tuple[Any, Any] | None] = ContextVar("taskmon_starting_run", default=None)
+"""(task, request) of the execution whose run span starts now."""
+Get = Callable[[str], Any]
+"""Reads what came with a message by its name; None for what did not."""
 
 
 @dataclass
@@ -38,7 +45,9 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
     """Write all that is known at the start on ``span``, and keep it on ``request``."""
     started_at = getattr(span, "start_time", None) or time.time_ns()
     attributes = known_of(recorder, boot, task.app, task.name, request, started_at)
-    attributes |= {semconv.REPORTER: REPORTER, semconv.PID: os.getpid(), semconv.STARTED_AT: started_at}
+    attributes[semconv.REPORTER] = REPORTER
+    attributes[semconv.PID] = os.getpid()
+    attributes[semconv.STARTED_AT] = started_at
     notes = payload(recorder, task, request.args, request.kwargs, attributes)
     if notes:
         attributes[semconv.PAYLOAD_NOTES] = join_notes(notes)
@@ -48,10 +57,20 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
         # an eager retry publishes nothing: Celery hands it these headers, and so the time they share
         headers = request.headers if isinstance(request.headers, dict) else {}
         request.headers = {**headers, semconv.HEADER_FIRST_PUBLISHED_AT: first_published_at}
-    span.set_attributes(attributes)
+    put(span, attributes)
+    put(span, stock_of(task.name, request) or {})
     execution = Execution(span, first_published_at, notes)
     setattr(request, _ON_REQUEST, execution)
     return execution
+
+
+@safely("stock attributes")
+def stock_of(task_name: str, request: Any) -> dict[str, Any]:
+    """What the stock instrumentor says of an execution, but for its state; None where that cannot be read."""
+    said = _celery.stock_run_attributes(request)
+    said[semconv.CELERY_ACTION] = semconv.ACTION_RUN
+    said[semconv.CELERY_TASK_NAME] = task_name
+    return said
 
 
 def known_of(
@@ -62,41 +81,51 @@ def known_of(
     ``request`` is the task's own or a :class:`~otel_taskmon.messages.Message`. ``started_at`` (ns) stands in for
     the time of the first publish where nobody stamped it.
     """
+    # its dict, as both have what came with the message there: any header, one that is called ``get`` too
+    get: Get = vars(request).get
+    eager = bool(get("is_eager"))
     attributes: Attributes = {
         semconv.APP: recorder.app_name(task_name),
         semconv.HOST: host_name(),
-        semconv.IS_EAGER: bool(request.is_eager),
-        semconv.RETRIES: stamps.number(request.retries) or 0,
+        semconv.IS_EAGER: eager,
+        semconv.RETRIES: stamps.number(get("retries")) or 0,
     }
-    lineage(stamps.name(request.id), partial(_header, request), request.chord, attributes)
-    _worker(boot, request, attributes)
-    _delivery(app, request, attributes)
-    _times(app, request, started_at, attributes)
+    lineage(stamps.name(get("id")), get, get("chord"), attributes)
+    _worker(boot, get, eager, attributes)
+    if eager:
+        _eager_lineage(request, attributes)
+        messaging("", "", semconv.ACTION_RUN, attributes)
+    else:
+        _delivery(app, get, attributes)
+    _times(app, get, started_at, attributes)
     return attributes
 
 
-def _header(request: Any, name: str) -> Any:
-    """Not ``request.get``: any header is an attribute of the request, one called ``get`` too."""
-    return getattr(request, name, None)
+def _eager_lineage(request: Any, into: Attributes) -> None:
+    """Older versions of Celery give an eager task neither root nor parent."""
+    caller = None if semconv.PARENT_ID in into else _celery.enclosing_request(request)
+    parent = "" if caller is None else stamps.name(caller.id)
+    if parent:
+        into[semconv.PARENT_ID] = parent
+    root = (stamps.name(getattr(caller, "root_id", None)) or parent) or stamps.name(request.id)
+    if root:
+        into.setdefault(semconv.ROOT_ID, root)
 
 
-def _worker(boot: Boot, request: Any, into: Attributes) -> None:
+def _worker(boot: Boot, get: Get, eager: bool, into: Attributes) -> None:
     """An eager task runs in whatever process called it: a worker is named only where there is one."""
-    worker = boot.worker if request.is_eager else stamps.name(request.hostname)
+    worker = boot.worker if eager else stamps.name(get("hostname"))
     if worker:
         into[semconv.WORKER] = worker
         into[semconv.BOOT_ID] = boot.id
-    into[semconv.EXECUTION_ID] = (
-        stamps.execution_id(_header(request, semconv.REQUEST_EXECUTION_ID)) or new_id()
-    )
+    into[semconv.EXECUTION_ID] = stamps.execution_id(get(semconv.REQUEST_EXECUTION_ID)) or new_id()
 
 
-def _delivery(app: Any, request: Any, into: Attributes) -> None:
-    info = request.delivery_info if isinstance(request.delivery_info, dict) else {}
-    if request.is_eager:
-        messaging("", "", semconv.ACTION_RUN, into)
-        return
-    queue = stamps.name(_header(request, semconv.HEADER_QUEUE)) or stamps.name(_celery.queue_of(app, info))
+def _delivery(app: Any, get: Get, into: Attributes) -> None:
+    info = get("delivery_info")
+    if not isinstance(info, dict):
+        info = {}
+    queue = stamps.name(get(semconv.HEADER_QUEUE)) or stamps.name(_celery.queue_of(app, info))
     messaging(_celery.messaging_system(app), queue, semconv.ACTION_RUN, into)
     if queue:
         into[semconv.QUEUE] = queue
@@ -109,28 +138,31 @@ def _delivery(app: Any, request: Any, into: Attributes) -> None:
     into[semconv.REDELIVERED] = bool(info.get("redelivered"))
 
 
-def _times(app: Any, request: Any, started_at: int, into: Attributes) -> None:
+def _times(app: Any, get: Get, started_at: int, into: Attributes) -> None:
     """When it was published and received, eta and expires.
 
     Where no publisher of ours stamped the first publish, the receive time stands in, else the start.
     """
     now = time.time_ns()
-    published = stamps.time_ns(_header(request, semconv.HEADER_PUBLISHED_AT), now)
-    received = stamps.time_ns(_header(request, semconv.REQUEST_RECEIVED_AT), now)
-    first = stamps.time_ns(_first_published(request), now) or published or received or started_at
-    for key, value in (
-        (semconv.FIRST_PUBLISHED_AT, first),
-        (semconv.PUBLISHED_AT, published),
-        (semconv.RECEIVED_AT, received),
-        (semconv.ETA, stamps.moment_ns(request.eta, _celery.app_timezone(app))),
-        (semconv.EXPIRES, stamps.moment_ns(request.expires, _celery.app_timezone(app))),
-    ):
-        if value is not None:
-            into[key] = value
+    published = stamps.time_ns(get(semconv.HEADER_PUBLISHED_AT), now)
+    received = stamps.time_ns(get(semconv.REQUEST_RECEIVED_AT), now)
+    first = stamps.time_ns(_first_published(get), now)
+    into[semconv.FIRST_PUBLISHED_AT] = first or published or received or started_at
+    if published is not None:
+        into[semconv.PUBLISHED_AT] = published
+    if received is not None:
+        into[semconv.RECEIVED_AT] = received
+    for key, said in ((semconv.ETA, get("eta")), (semconv.EXPIRES, get("expires"))):
+        if said is not None:
+            moment = stamps.moment_ns(said, _celery.app_timezone(app))
+            if moment is not None:
+                into[key] = moment
 
 
-def _first_published(request: Any) -> object:
-    found = _header(request, semconv.HEADER_FIRST_PUBLISHED_AT)
-    if found is None and isinstance(request.headers, dict):
-        found = request.headers.get(semconv.HEADER_FIRST_PUBLISHED_AT)
+def _first_published(get: Get) -> object:
+    found = get(semconv.HEADER_FIRST_PUBLISHED_AT)
+    if found is None:
+        headers = get("headers")
+        if isinstance(headers, dict):
+            found = headers.get(semconv.HEADER_FIRST_PUBLISHED_AT)
     return found

@@ -1,7 +1,8 @@
-"""The tracer provider that is built where nobody set one up, and sending from it.
+"""The tracer provider that is built where nobody set one up, and the way that its spans go.
 
-It follows the standard ``OTEL_*`` variables; only the defaults are ours: OTLP over HTTP to 127.0.0.1, a short
-delay, and no shutdown at exit (the SDK's takes 10 s and more when the collector hangs; see ``flushing``).
+It follows the standard ``OTEL_*`` variables; only the defaults are ours: OTLP over HTTP to 127.0.0.1, through the
+outbox, and no shutdown at exit (the SDK's takes 10 s and more when the collector hangs; see ``flushing``). Exporters
+of other packages get a batch processor.
 """
 
 from __future__ import annotations
@@ -24,17 +25,14 @@ from opentelemetry.sdk.trace.export import (
 )
 
 from otel_taskmon.errors import SettingError
+from otel_taskmon.process_outbox import ProcessOutbox
 from otel_taskmon.settings import Settings
 
 GRPC, HTTP = "grpc", "http/protobuf"
-TRACES, LOGS = "TRACES", "LOGS"
-_DEFAULT_ENDPOINTS = {
-    (GRPC, TRACES): "http://127.0.0.1:4317",
-    (GRPC, LOGS): "http://127.0.0.1:4317",
-    (HTTP, TRACES): "http://127.0.0.1:4318/v1/traces",
-    (HTTP, LOGS): "http://127.0.0.1:4318/v1/logs",
-}
-PLUGINS = {TRACES: "opentelemetry_traces_exporter", LOGS: "opentelemetry_logs_exporter"}
+TRACES, LOGS, METRICS = "TRACES", "LOGS", "METRICS"
+OUTBOX = ("otlp", "taskmon")
+"""Names of exporters that mean the outbox; the second is what zero-code starts ask the SDK for."""
+CONSOLE = "console"
 QUEUE_SPANS = 10_000
 BATCH_SPANS = 512
 REQUEST_BYTES = 4 * 1024 * 1024
@@ -67,9 +65,11 @@ class ExportPlan:
         ):
             listed = "none"
         names = _names(listed or "otlp")
-        known = {"otlp", "console", "none"}
+        known = {*OUTBOX, CONSOLE, "none"}
+        if signal == METRICS:  # the only one of ours says what was dropped: other exporters do not get it
+            known.update(names)
         if not known.issuperset(names):
-            known |= {plugin.name for plugin in entry_points(group=PLUGINS[signal])}
+            known |= {plugin.name for plugin in entry_points(group=_group(signal))}
         for name in names:
             if name not in known:
                 raise SettingError(variable, listed, f"a list of {', '.join(sorted(known))}")
@@ -81,21 +81,36 @@ class ExportPlan:
             raise SettingError(variable, protocol, f"{GRPC} or {HTTP}")
         return cls(() if "none" in names else names, protocol)
 
+    @property
+    def to_outbox(self) -> bool:
+        """OTLP is asked for."""
+        return any(name in OUTBOX for name in self.exporters)
+
+    @property
+    def batched(self) -> tuple[str, ...]:
+        """Exporters of other packages: what they hold must be flushed at the end of a process."""
+        return tuple(name for name in self.exporters if name not in (*OUTBOX, CONSOLE))
+
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
 
 
-def build_provider(plan: ExportPlan, settings: Settings, service_name: str) -> TracerProvider:
-    """A provider that sends as ``plan`` says; nothing is connected before the first batch."""
+def build_provider(
+    plan: ExportPlan, settings: Settings, outbox: ProcessOutbox, service_name: str
+) -> TracerProvider:
+    """A provider that sends as ``plan`` says; nothing is connected before the first span."""
     provider = TracerProvider(resource=resource_of(service_name), shutdown_on_exit=False)
-    for name in plan.exporters:
-        if name == "console":
-            provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
-            continue
+    if plan.to_outbox:
+        from otel_taskmon.outbox import OutboxSpanProcessor
+
+        provider.add_span_processor(OutboxSpanProcessor(outbox.ready()))
+    if CONSOLE in plan.exporters:
+        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+    for name in plan.batched:
         provider.add_span_processor(
             BatchSpanProcessor(
-                PerProcessExporter(_exporter_factory(name, plan.protocol)),
+                PerProcessExporter(plugin(TRACES, name)),
                 max_queue_size=QUEUE_SPANS,
                 max_export_batch_size=BATCH_SPANS,
                 schedule_delay_millis=settings.export_interval_ms,
@@ -104,11 +119,10 @@ def build_provider(plan: ExportPlan, settings: Settings, service_name: str) -> T
     return provider
 
 
-def preload(plan: ExportPlan) -> None:
-    """Import what :func:`build_provider` will need (gRPC takes 100 ms)."""
-    for name in plan.exporters:
-        if name != "console":
-            _exporter_factory(name, plan.protocol)
+def preload(plan: ExportPlan, signal: str = TRACES) -> None:
+    """Import what sending will need, before a worker forks."""
+    for name in plan.batched:
+        plugin(signal, name)
 
 
 class PerProcessExporter(SpanExporter):
@@ -174,31 +188,11 @@ def resource_of(service_name: str) -> Resource:
     return Resource.create({key: value for key, value in ours.items() if key not in named})
 
 
-def _exporter_factory(name: str, protocol: str) -> Callable[[], SpanExporter]:
-    """What makes the exporter; its module is imported here."""
-    if name != "otlp":
-        factory: Callable[[], SpanExporter] = plugin(TRACES, name)
-        return factory
-    kind: Callable[..., SpanExporter]
-    if protocol == GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-
-        kind = GrpcExporter
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-
-        kind = HttpExporter
-    return lambda: kind(endpoint=endpoint(TRACES, protocol))
-
-
 def plugin(signal: str, name: str) -> Any:
     """What somebody's package offers as an exporter of that name."""
-    (found,) = list(entry_points(group=PLUGINS[signal], name=name))[:1]
+    (found,) = list(entry_points(group=_group(signal), name=name))[:1]
     return found.load()
 
 
-def endpoint(signal: str, protocol: str) -> str | None:
-    """Ours where the environment names none; None: the exporter reads the environment."""
-    variables = (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    named = any(os.environ.get(variable) for variable in variables)
-    return None if named else _DEFAULT_ENDPOINTS[protocol, signal]
+def _group(signal: str) -> str:
+    return f"opentelemetry_{signal.lower()}_exporter"

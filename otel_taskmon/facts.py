@@ -81,16 +81,15 @@ def _positional_names(run: Callable[..., Any]) -> tuple[str, ...]:
 
 def lineage(task_id: str, get: Callable[[str], Any], chord: object, into: Attributes) -> None:
     """Root, parent, group and chord of a message; ``get`` reads its headers by Celery's names."""
-    parent = stamps.name(get("parent_id"))
-    for key, value in (
-        (semconv.ROOT_ID, stamps.name(get("root_id"))),
-        # on a retry Celery puts the task's own id there
-        (semconv.PARENT_ID, "" if parent == task_id else parent),
-        (semconv.GROUP_ID, stamps.name(get("group"))),
-        (semconv.CHORD_ID, _chord_id(chord)),
-    ):
-        if value:
-            into[key] = value
+    root, parent, group = stamps.name(get("root_id")), stamps.name(get("parent_id")), get("group")
+    if root:
+        into[semconv.ROOT_ID] = root
+    if parent and parent != task_id:  # on a retry Celery puts the task's own id there
+        into[semconv.PARENT_ID] = parent
+    if group is not None and (group := stamps.name(group)):
+        into[semconv.GROUP_ID] = group
+    if chord is not None and (chord_id := _chord_id(chord)):
+        into[semconv.CHORD_ID] = chord_id
     index = stamps.number(get("group_index"))
     if index is not None:
         into[semconv.GROUP_INDEX] = index

@@ -85,11 +85,16 @@ class BoundedFlush:
                 done.set()
 
 
-def flush_all(flushes: Sequence[BoundedFlush]) -> bool:
-    """Flush all of them at once, within the longest of their times; False when one did not end."""
+def flush_all(flushes: Sequence[BoundedFlush], meanwhile: Callable[[], object] | None = None) -> bool:
+    """Flush all of them at once, within the longest of their times; False when one did not end.
+
+    ``meanwhile`` runs here beside them; it has a bound of its own.
+    """
     going = [flush for flush in flushes if not flush.gave_up]
     until = time.monotonic() + max((flush.timeout_s for flush in going), default=0.0)
     for flush in going:
         flush.begin()
+    if meanwhile is not None:
+        meanwhile()
     in_time = [flush.end(until) for flush in going]  # each is asked, also after one that was late
     return all(in_time) and len(going) == len(flushes)

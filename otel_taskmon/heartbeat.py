@@ -74,7 +74,7 @@ class Heartbeat:
         now = time.time_ns()  # before looking: what begins meanwhile is later than this, and may be missing
         running = _celery_worker.running_requests()
         are_running = {id(request) for request in running}
-        held = [r for r in _celery_worker.reserved_requests() if id(r) not in are_running]
+        held = [r for r in _celery_worker.reserved_requests(self._consumer) if id(r) not in are_running]
         said: Attributes = {
             semconv.WORKER: self._boot.worker,
             semconv.BOOT_ID: self._boot.id,

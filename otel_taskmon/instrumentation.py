@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from functools import partial
-from typing import TYPE_CHECKING
 
 from celery import Celery
 
 from otel_taskmon import _celery
 from otel_taskmon.app_names import AppNames
+from otel_taskmon.dropped import Dropped
 from otel_taskmon.events import Events
-from otel_taskmon.exporting import LOGS, ExportPlan, build_provider, preload
+from otel_taskmon.exporting import LOGS, METRICS, ExportPlan
 from otel_taskmon.facts import Recorder
 from otel_taskmon.lifecycle import Lifecycle
 from otel_taskmon.payload import PayloadEncoder
+from otel_taskmon.process_outbox import shared
+from otel_taskmon.queue_depth import of_app
+from otel_taskmon.queue_gauges import Gauges
 from otel_taskmon.settings import Settings
 from otel_taskmon.signals import Hooks
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk._logs import LoggerProvider
 
 _log = logging.getLogger("otel_taskmon")
 _lock = threading.Lock()
@@ -43,46 +42,42 @@ def instrument(app: Celery | None = None, **settings: object) -> None:
     """
     wanted = Settings.from_environment(**settings)
     plan, events_plan = ExportPlan.from_environment(), ExportPlan.from_environment(signal=LOGS)
+    metrics_plan = ExportPlan.from_environment(signal=METRICS)
     if not wanted.enabled or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     with _lock:
         try:
-            _install(wanted, plan, events_plan, app)
+            _install(wanted, (plan, events_plan, metrics_plan), app)
         except Exception:  # noqa: BLE001 - the app must start, with us or without
             _log.exception("tasks are not recorded: instrument() failed")
 
 
-def _install(wanted: Settings, plan: ExportPlan, events_plan: ExportPlan, app: Celery | None) -> None:
+def _install(wanted: Settings, plans: tuple[ExportPlan, ExportPlan, ExportPlan], app: Celery | None) -> None:
     global _hooks, _settings
+    plan, events_plan, metrics_plan = plans
     _celery.instrument_once()
     if _unknown(_celery.missing_parts()):
         return
     if _hooks is None:
-        build, load = partial(build_provider, plan, wanted), partial(preload, plan)
-        lifecycle = Lifecycle(build, load, wanted.flush_timeout_s, app)
+        outbox = shared(wanted)
+        lifecycle = Lifecycle(plan, wanted, outbox, app)
         recorder = Recorder(wanted, PayloadEncoder(wanted), AppNames(wanted.app_name_mapping_config).of)
-        _hooks, _settings = Hooks(recorder, lifecycle, _events(wanted, events_plan, lifecycle)), wanted
+        if metrics_plan.to_outbox:
+            outbox.before_round = Dropped(lifecycle.boot, lifecycle.resource).tell
+        events = None
+        if wanted.events and events_plan.exporters:
+            events = Events(events_plan, wanted, outbox, lifecycle.resource, lifecycle.also_flush)
+        queue_depth = None
+        if wanted.queue_depth and metrics_plan.to_outbox:
+            gauges = Gauges(outbox, lifecycle.resource)
+            queue_depth = of_app(
+                lambda: _celery.app_or_current(app), gauges.emit, wanted.queue_depth_interval_s
+            )
+        _hooks, _settings = Hooks(recorder, lifecycle, events, queue_depth), wanted
     elif _settings != wanted:
         _log.warning("instrument() was called before with other settings; those of the first call stay")
     _unknown(_hooks.connect())
     _hooks.attach()
-
-
-def _events(wanted: Settings, plan: ExportPlan, lifecycle: Lifecycle) -> Events | None:
-    if not wanted.events or not plan.exporters:
-        return None
-
-    def build() -> LoggerProvider:
-        from otel_taskmon.event_exporting import build_event_provider  # publishers send none
-
-        return build_event_provider(plan, wanted, lifecycle.service_name(), lifecycle.resource())
-
-    def load() -> None:
-        from otel_taskmon.event_exporting import preload as preload_events
-
-        preload_events(plan)
-
-    return Events(build, load, wanted.flush_timeout_s, lifecycle.also_flush)
 
 
 def _unknown(missing: list[str]) -> bool:
@@ -92,3 +87,8 @@ def _unknown(missing: list[str]) -> bool:
             ", ".join(missing),
         )
     return bool(missing)
+
+
+def settings_in_use() -> Settings | None:
+    """What the first ``instrument()`` of this process was called with; None where nothing is recorded."""
+    return _settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -16,7 +16,10 @@ from opentelemetry.trace import Tracer
 from otel_taskmon import _celery
 from otel_taskmon._safely import safely
 from otel_taskmon.boot import Boot
+from otel_taskmon.exporting import ExportPlan, build_provider, preload, resource_of
 from otel_taskmon.flushing import BoundedFlush, flush_all
+from otel_taskmon.process_outbox import ProcessOutbox
+from otel_taskmon.settings import Settings
 
 
 class Lifecycle:
@@ -27,24 +30,17 @@ class Lifecycle:
     """
 
     def __init__(
-        self,
-        build_provider: Callable[[str], TracerProvider],
-        preload: Callable[[], None],
-        flush_timeout_s: float,
-        app: Celery | None,
+        self, plan: ExportPlan, settings: Settings, outbox: ProcessOutbox, app: Celery | None
     ) -> None:
-        """``build_provider`` makes a provider for a ``service.name``; ``app`` gives that name.
-
-        ``preload`` imports what that needs.
-        """
+        """``plan`` says where spans go of a provider that we build; ``app`` gives its ``service.name``."""
         self.boot = Boot()
-        self._build_provider = build_provider
-        self._preload = preload
-        self._app = app
+        self._plan, self._outbox, self._app = plan, outbox, app
+        self._build_provider = partial(build_provider, plan, settings, outbox)
         self._lock = threading.Lock()
         self._own: TracerProvider | None = None
+        self._own_is_global = False
         self._attached: _celery.TakesProcessors | None = None
-        self._flush = BoundedFlush(self._flush_now, flush_timeout_s)
+        self._flush = BoundedFlush(self._flush_now, settings.flush_timeout_s)
         self._more_flushes: list[BoundedFlush] = []
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_locks)
@@ -58,6 +54,8 @@ class Lifecycle:
             with self._lock:
                 if target is not self._attached:
                     target.add_span_processor(processor)
+                    if self._outbox.join is not None:
+                        self._outbox.join(target)
                     self._attached = target
         return True
 
@@ -68,9 +66,9 @@ class Lifecycle:
             with self._lock:
                 if _celery.span_target() is None:
                     trace.set_tracer_provider(self._built())
+                    self._own_is_global = True
             self.attach(processor)
-        if self._own is not None:
-            self._flush.prepare()
+        self._prepare_flush()
 
     def tracer(self) -> Tracer:
         """For spans that the main process makes.
@@ -82,32 +80,35 @@ class Lifecycle:
             return _celery.tracer_of(None)
         with self._lock:
             own = self._built()
-        self._flush.prepare()
+        self._prepare_flush()
         return _celery.tracer_of(own)
 
-    def resource(self) -> Resource | None:
-        """Of the provider that the user set up; None where that cannot be told."""
+    def resource(self) -> Resource:
+        """Of the provider that the user set up; the one that ours would have where that cannot be told."""
         for owner in (_celery.tracer_of(None), trace.get_tracer_provider()):
             found = getattr(owner, "resource", None)
             if isinstance(found, Resource):
                 return found
-        return None
+        return resource_of(self._service_name())
 
-    def service_name(self) -> str:
-        """``service.name`` where the environment gives none."""
+    def _service_name(self) -> str:
         return service_name(_celery.app_or_current(self._app))
 
     def _built(self) -> TracerProvider:
         if self._own is None:
-            self._own = self._build_provider(self.service_name())
+            self._own = self._build_provider(self._service_name())
         return self._own
 
     @safely("worker start")
     def worker_starts(self, sender: object = None, **_signal: Any) -> None:
         """``worker_init``, in the main process before it forks."""
         self.boot.start(str(getattr(sender, "hostname", "") or ""))
-        if _celery.span_target() is None:
-            self._preload()  # once, before the fork, and not in each pool process at its first task
+        if _celery.span_target() is None or self._own is not None:
+            preload(self._plan)  # once, before the fork, and not in each pool process at its first task
+            if self._plan.to_outbox:
+                self._outbox.ship_from_here(self.boot.id)
+        elif self._outbox.join is not None:
+            self._outbox.ship_from_here(self.boot.id)
 
     @safely("pool process start")
     def pool_process_starts(self, sender: object = None, **_signal: Any) -> None:
@@ -117,14 +118,29 @@ class Lifecycle:
 
     @safely("flush at shutdown")
     def worker_ends(self, **_signal: Any) -> None:
-        """``worker_process_shutdown`` and ``worker_shutdown``: also a user's provider is flushed, bounded."""
-        spans = self._attached is not None or self._own is not None
-        flush_all([*([self._flush] if spans else []), *self._more_flushes])
+        """``worker_shutdown``: also a user's provider is flushed, bounded."""
+        flush_all(self._flushes(), self._outbox.worker_ends)
+
+    @safely("flush at a pool process's end")
+    def pool_process_ends(self, **_signal: Any) -> None:
+        """``worker_process_shutdown``; what is in the outbox is the main process's to ship."""
+        flush_all(self._flushes(), self._outbox.stop)
 
     @safely("flush at exit")
     def process_ends(self) -> None:
         """``atexit``, for publishers and workers that end at once; a user's provider has its own exit handler."""
-        flush_all([*([self._flush] if self._own is not None else []), *self._more_flushes])
+        own = [self._flush] if self._own is not None and self._plan.batched else []
+        flush_all([*own, *self._more_flushes], self._outbox.stop)
+
+    def _flushes(self) -> list[BoundedFlush]:
+        """Whatever goes through the outbox alone needs none."""
+        foreign = self._attached is not None and not self._own_is_global
+        wanted = foreign or (self._own is not None and bool(self._plan.batched))
+        return [*([self._flush] if wanted else []), *self._more_flushes]
+
+    def _prepare_flush(self) -> None:
+        if self._own is not None and self._plan.batched:
+            self._flush.prepare()
 
     def also_flush(self, flush: BoundedFlush) -> None:
         """At the ends of this process, beside the spans and within the same time."""

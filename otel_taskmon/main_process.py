@@ -38,6 +38,8 @@ from otel_taskmon.payload import describe_exception
 _log = logging.getLogger("otel_taskmon")
 _ON_REQUEST = "_taskmon_held"
 REPORTER = "main"
+_PID_MOST = 1 << 22
+"""Linux has no larger process id; pools of green threads give the address of a greenlet instead."""
 
 
 @dataclass
@@ -78,6 +80,7 @@ class MainProcess:
             return
         _celery_worker.wrap_request_classes(lambda made: watched_request.subclass(made, self))
         _celery_worker.wrap_decode_errors(self.undecodable)
+        _celery_worker.watch_cold_shutdown()
 
     # ---- on the way ----------------------------------------------------------------------------------------
     @safely("task received")
@@ -100,8 +103,8 @@ class MainProcess:
             self._end(request, ending)
 
     @safely("task cancelled")
-    def cancelled(self, request: Any, *, shutting_down: bool) -> None:
-        self._end(request, endings.of_cancel(shutting_down=shutting_down))
+    def cancelled(self, request: Any) -> None:
+        self._end(request, endings.of_cancel(shutting_down=_celery_worker.is_terminating()))
 
     @safely("task revoked")
     def revoked(
@@ -267,5 +270,5 @@ def _start(request: Any) -> Attributes:
     pid = request.worker_pid
     return {
         semconv.STARTED_AT: int(started * 1e9),
-        semconv.PID: pid if type(pid) is int else os.getpid(),
+        semconv.PID: pid if type(pid) is int and 0 < pid <= _PID_MOST else os.getpid(),
     }

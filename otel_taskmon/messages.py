@@ -15,11 +15,12 @@ class Message:
 
     def __init__(self, headers: Mapping[Any, Any], **known: Any) -> None:
         """``known`` goes before what the headers say."""
-        self._headers = headers
-        self._known = known
+        said = vars(self)  # as Celery's own class keeps them
+        said.update(headers)
+        said.update(known)
 
     def __getattr__(self, name: str) -> Any:
-        return self._known[name] if name in self._known else self._headers.get(name)
+        return None
 
 
 def trace_context(message: Message) -> Context:

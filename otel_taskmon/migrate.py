@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from otel_taskmon.queries.connection import Client  # the embedded store migrates without it
 
 BOOTSTRAP = 0
-"""The file that makes the table of applied files; it runs every time and is not recorded."""
+"""The file that makes the table of applied files; it runs before all others and is not recorded."""
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 
@@ -90,14 +90,14 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def pending(database: Database) -> tuple[Migration, ...]:
-    """The files that are not applied yet; changes nothing but may create the (empty) table of applied files.
+    """The files that are not applied yet; only reads.
 
     Raises MigrationError when the database was made by a newer program, or by one whose file of the same number
     says something else.
     """
     known = {migration.version: migration for migration in migrations()}
-    for text in known[BOOTSTRAP].statements:
-        database.execute(text)
+    if not database.fetch(statement("migrations_table")):
+        return tuple(m for m in known.values() if m.version != BOOTSTRAP)
     rows = database.fetch(statement("applied_migrations"))
     done: set[int] = set()
     for row in rows:
@@ -118,27 +118,40 @@ def pending(database: Database) -> tuple[Migration, ...]:
     return tuple(m for m in known.values() if m.version != BOOTSTRAP and m.version not in done)
 
 
+def prepare(database: Database) -> None:
+    """Makes the database and the table of applied files where they are missing."""
+    for migration in migrations():
+        if migration.version == BOOTSTRAP:
+            for text in migration.statements:
+                database.execute(text)
+
+
+def apply_one(database: Database, migration: Migration) -> Applied:
+    """Runs one file of ``pending`` and records it. Errors of a statement pass through as the database raises them."""
+    for text in migration.statements:
+        database.execute(text)
+    database.execute(
+        statement("record_migration"),
+        {
+            "version": migration.version,
+            "name": migration.name,
+            "checksum": migration.checksum,
+            "program": __version__,
+        },
+    )
+    return Applied(migration.version, migration.name)
+
+
 def apply(database: Database) -> list[Applied]:
     """Brings the database to this program's schema; the files applied now, none when it was there already.
 
     Raises MigrationError as ``pending`` does; errors of a statement pass through as the database raises them, and
     the next run goes on from the file that failed.
     """
-    applied = []
-    for migration in pending(database):
-        for text in migration.statements:
-            database.execute(text)
-        database.execute(
-            statement("record_migration"),
-            {
-                "version": migration.version,
-                "name": migration.name,
-                "checksum": migration.checksum,
-                "program": __version__,
-            },
-        )
-        applied.append(Applied(migration.version, migration.name))
-    return applied
+    steps = pending(database)
+    if steps:
+        prepare(database)
+    return [apply_one(database, migration) for migration in steps]
 
 
 class ClickHouseDatabase:

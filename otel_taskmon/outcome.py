@@ -17,6 +17,7 @@ from otel_taskmon import semconv
 from otel_taskmon.execution import Execution
 from otel_taskmon.facts import Attributes, Recorder, encode, join_notes
 from otel_taskmon.payload import ExceptionRecord, describe_exception
+from otel_taskmon.span_attributes import put
 
 STATUS_TEXT_MAX = 200
 """Characters of the span status's description; the whole text is in the exception event."""
@@ -30,11 +31,15 @@ class Outcome:
     """None: torn down (time limit, termination, SystemExit …)."""
     value: object
     """The result on SUCCESS, else the exception."""
+    not_stored: BaseException | None = None
+    """Why the result backend did not take the result of a SUCCESS."""
 
 
 def of_postrun(state: str | None, value: object, *, eager: bool) -> Outcome:
     """The outcome, also of an eager task that raises to its caller: Celery gives no state for those."""
     error = sys.exc_info()[1]
+    if state == states.SUCCESS and not eager:  # callbacks are sent by then; storing is what is left to fail
+        return Outcome(state, value, not_stored=error)
     if state is not None or not eager or error is None:
         return Outcome(state, value)
     for kind, its_state in ((Retry, states.RETRY), (Reject, states.REJECTED), (Ignore, states.IGNORED)):
@@ -48,17 +53,16 @@ def record(recorder: Recorder, execution: Execution, task: Any, outcome: Outcome
     if not execution.span.is_recording():
         return
     if outcome.state is None:
-        execution.span.set_attributes({semconv.TORN: True})
+        put(execution.span, {semconv.TORN: True})
         return
-    # first, so that it is there whatever happens to the rest
-    execution.span.set_attributes({semconv.CELERY_STATE: outcome.state})
-    attributes: Attributes = {}
+    attributes: Attributes = {semconv.CELERY_STATE: outcome.state}
     write = _BY_STATE.get(outcome.state)
-    notes = write(recorder, execution, task, outcome, attributes) if write else ()
-    if notes:
-        attributes[semconv.PAYLOAD_NOTES] = join_notes((*execution.notes, *notes))
-    if attributes:
-        execution.span.set_attributes(attributes)
+    try:
+        notes = write(recorder, execution, task, outcome, attributes) if write else ()
+        if notes:
+            attributes[semconv.PAYLOAD_NOTES] = join_notes((*execution.notes, *notes))
+    finally:  # the state is there whatever happens to the rest
+        put(execution.span, attributes)
 
 
 def real_exception(error: object) -> BaseException | None:
@@ -107,6 +111,8 @@ Writer = Callable[[Recorder, Execution, Any, Outcome, Attributes], tuple[str, ..
 def _success(
     recorder: Recorder, _execution: Execution, _task: Any, outcome: Outcome, into: Attributes
 ) -> tuple[str, ...]:
+    if outcome.not_stored is not None:
+        into[semconv.REASON] = f"the result was not stored ({type(outcome.not_stored).__name__})"
     encoded = encode(recorder, "result", outcome.value)
     if encoded is None:
         return ("result:dropped",)

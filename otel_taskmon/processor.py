@@ -6,7 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import SpanKind
 
-from otel_taskmon import _celery, execution, semconv
+from otel_taskmon import execution, semconv
 from otel_taskmon._safely import safely
 from otel_taskmon.boot import Boot
 from otel_taskmon.facts import Recorder
@@ -37,10 +37,9 @@ class TaskSpanProcessor(SpanProcessor):
             self._begin(span)
 
     def _begin(self, span: Span) -> None:
-        current = _celery.current_execution()
+        current = execution.starting.get()
         if current is None:
-            return  # a processor that hands spans to other threads; the handler of task_postrun makes up for it
+            return  # a provider that hands spans to processors in other threads: ``running`` makes up for it
         task, request = current
-        begun = execution.of(request)
-        if begun is None or begun.span is not span:
+        if execution.of(request) is None:
             execution.begin(self._recorder, self._boot, task, request, span)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from opentelemetry.trace import Span
 
@@ -24,7 +26,10 @@ from otel_taskmon.payload import describe_exception
 _KEPT_OPEN = 16
 """A publish that goes past ``send_task`` and fails is forgotten after so many more in the same context."""
 
+_GIVEN = ("eta", "expires", "retries", "root_id", "parent_id", "group_index")
+"""What ``send_task`` is given under the names that the message's headers have."""
 _app: ContextVar[Any] = ContextVar("taskmon_publishing_app", default=None)
+_begun: ContextVar[bool] = ContextVar("taskmon_publish_begun", default=False)
 _open: ContextVar[tuple[Publish, ...]] = ContextVar("taskmon_open_publishes", default=())
 
 
@@ -43,6 +48,8 @@ class Publishing:
         self._recorder = recorder
         self.stock_before: list[_celery.Receiver] = []
         self.stock_after: list[_celery.Receiver] = []
+        self.begin: Callable[..., object] = self.before
+        """What a publish is begun with; set by who must do something before the first span of a process."""
 
     def before(self, sender: object = None, **signal: Any) -> None:
         """Stamp the headers, let the stock handler open its span, then complete that span."""
@@ -54,6 +61,7 @@ class Publishing:
             _forward(self.stock_before, sender, signal)
             return
         publish = Publish(str(sender), headers["id"])
+        _begun.set(True)
         self._stamp(publish, signal)
         _open.set((*_open.get()[-_KEPT_OPEN + 1 :], publish))
         _forward(self.stock_before, publish, signal)
@@ -72,20 +80,44 @@ class Publishing:
             return
         _forward(self.stock_after, found if found is not None else sender, signal)
 
-    def around_send(self, app: Any, send: Callable[[], Any]) -> Any:
+    def around_send(self, app: Any, send: partial[Any]) -> Any:
         """Run one ``send_task``; when it raises, close what it opened. Never keeps the error from the caller."""
         before = _open.get()
-        sending = _app.set(app)
+        sending, begun = _app.set(app), _begun.set(False)
         try:
             return send()
         except BaseException as error:
+            if isinstance(error, Exception) and not _begun.get():
+                self._begin_failed(send)
             for publish in reversed(_open.get()):
                 if publish not in before:
                     self._fail(publish, error)
             raise
         finally:
             _app.reset(sending)
+            _begun.reset(begun)
             _open.set(before)
+
+    @safely("failed before publish")
+    def _begin_failed(self, send: partial[Any]) -> None:
+        """A publish that failed before its first signal: no route, or the result backend did not answer.
+
+        Taken from what ``send_task`` was called with; an id that it would have drawn nobody has seen.
+        """
+        given = dict(zip(("name", "args", "kwargs"), send.args[1:], strict=False)) | send.keywords
+        known = {key: given[key] for key in _GIVEN if given.get(key) is not None}
+        self.begin(
+            sender=given.get("name"),
+            headers={
+                **known,
+                "id": given.get("task_id") or str(uuid4()),
+                "task": given.get("name"),
+                "group": given.get("group_id"),
+            },
+            body=(given.get("args") or (), given.get("kwargs") or {}, {"chord": given.get("chord")}),
+            properties={"priority": given.get("priority")},
+            routing_key=given.get("routing_key"),
+        )
 
     @safely("publish stamps")
     def _stamp(self, publish: Publish, signal: dict[str, Any]) -> None:

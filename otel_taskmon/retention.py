@@ -127,13 +127,18 @@ def _longer(one: Age, other: Age) -> bool:
     return isinstance(one, Forever) or one > other
 
 
+def time_column(table: str) -> str:
+    """The column by which the rows of one of TABLES age."""
+    return _TABLES[table].column
+
+
 def changes(database: Database, settings: RetentionSettings) -> list[Keeping]:
     """The tables that keep their rows for another time than the settings say. Raises SettingError."""
     found = {
         str(row[0]): row[1:]
         for row in database.fetch(statement("retention_current"), {"tables": list(TABLES)})
     }
-    return [each for each in wanted(settings) if each.table in found and not _is(found[each.table], each)]
+    return [each for each in wanted(settings) if each.table in found and differs(found[each.table], each)]
 
 
 def apply(database: Database, settings: RetentionSettings) -> list[Keeping]:
@@ -143,22 +148,24 @@ def apply(database: Database, settings: RetentionSettings) -> list[Keeping]:
     """
     changed = changes(database, settings)
     for each in changed:
-        _apply(database, each)
+        apply_one(database, each)
     return changed
 
 
-def _is(current: Sequence[object], keeping: Keeping) -> bool:
+def differs(current: Sequence[object], keeping: Keeping) -> bool:
+    """Whether a table keeps its rows for another time; ``current`` is its row of ``retention_current`` but the name."""
     hours, with_failures, by_row, _ = current
     if not keeping.hours:
-        return hours == []
-    return (
+        return hours != []
+    return not (
         list(hours) == keeping.hours  # type: ignore[call-overload]  # an Array of the answer
         and bool(with_failures) == (keeping.failures is not None)
         and bool(by_row) == keeping.by_row
     )
 
 
-def _apply(database: Database, keeping: Keeping) -> None:
+def apply_one(database: Database, keeping: Keeping) -> None:
+    """Bring one table to what ``changes`` said of it."""
     table = _TABLES[keeping.table]
     bound: dict[str, object] = {"table": keeping.table, "column": table.column}
     if isinstance(keeping.age, Forever):

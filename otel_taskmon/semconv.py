@@ -110,6 +110,10 @@ QUEUE_DEPTH: Final = "taskmon.queue.depth"
 QUEUE_UNACKED: Final = "taskmon.queue.unacked"
 QUEUE_CONSUMERS: Final = "taskmon.queue.consumers"
 QUEUE_OLDEST_AT: Final = "taskmon.queue.oldest_at"
+DROPPED: Final = "taskmon.dropped"
+"""A running total per boot, signal and reason (``taskmon.reason``: overflow, refused); none before the first loss."""
+SIGNAL: Final = "taskmon.signal"
+"""``traces``, ``logs`` or ``metrics``."""
 
 STATES: Final = (
     "SENT",

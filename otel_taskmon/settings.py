@@ -320,6 +320,13 @@ class ViewerSettings(FromEnvironment):
         default="",
         default_text="/",
     )
+    jaeger_url: str | None = setting(
+        "TASKMON_JAEGER_URL",
+        kinds.OPTIONAL_HTTP_URL,
+        "Where a browser finds Jaeger: the trace of a task gets a link to it.",
+        default=None,
+        default_text="no link",
+    )
     reports_max_top: int = setting(
         "TASKMON_REPORTS_MAX_TOP",
         kinds.integer(1, 200),

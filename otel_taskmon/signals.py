@@ -16,21 +16,30 @@ from otel_taskmon.lifecycle import Lifecycle
 from otel_taskmon.main_process import MainProcess
 from otel_taskmon.processor import TaskSpanProcessor
 from otel_taskmon.publishing import Publishing
+from otel_taskmon.queue_depth import QueueDepth
 from otel_taskmon.running import Running
 
 
 class Hooks:
     """All our handlers, made once per process that calls ``instrument()``."""
 
-    def __init__(self, recorder: Recorder, lifecycle: Lifecycle, events: Events | None) -> None:
-        """``events``: None where none are wanted."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        lifecycle: Lifecycle,
+        events: Events | None,
+        queue_depth: QueueDepth | None = None,
+    ) -> None:
+        """``events``, ``queue_depth``: None where none are wanted."""
         self._lifecycle = lifecycle
         self._events = events
+        self._queue_depth = queue_depth
         emit = None if events is None else events.emit
         self._main = MainProcess(recorder, lifecycle.boot, lifecycle.tracer, emit)
         self._heartbeat = None if emit is None else Heartbeat(lifecycle.boot, emit)
         self._processor = TaskSpanProcessor(recorder, lifecycle.boot)
         self._publishing = Publishing(recorder)
+        self._publishing.begin = self.before_publish
         self._running = Running(recorder, lifecycle.boot)
 
     def connect(self) -> list[str]:
@@ -60,7 +69,7 @@ class Hooks:
         handlers: list[tuple[Any, Any]] = [
             (signals.worker_init, self.worker_starts),
             (signals.worker_process_init, lifecycle.pool_process_starts),
-            (signals.worker_process_shutdown, lifecycle.worker_ends),
+            (signals.worker_process_shutdown, lifecycle.pool_process_ends),
             (signals.worker_shutdown, self.worker_ends),
             (signals.task_received, self.received),
             (signals.task_revoked, main.revoked),
@@ -71,6 +80,10 @@ class Hooks:
             handlers.append((signals.worker_ready, self._heartbeat.start))
         for signal, handler in handlers:
             signal.connect(handler, weak=False, dispatch_uid=f"taskmon.{signal.name}")
+        if self._queue_depth is not None:
+            signals.worker_ready.connect(
+                self._queue_depth.start, weak=False, dispatch_uid="taskmon.queue_depth"
+            )
         atexit.unregister(self.process_ends)
         atexit.register(self.process_ends)
         return missing
@@ -95,12 +108,16 @@ class Hooks:
 
     def worker_ends(self, **_signal: Any) -> None:
         """``worker_shutdown``, in the main process."""
+        if self._queue_depth is not None:
+            self._queue_depth.stop()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self._lifecycle.worker_ends()
 
     def process_ends(self) -> None:
         """``atexit``; a worker that is shut down cold comes here without ``worker_shutdown``."""
+        if self._queue_depth is not None:
+            self._queue_depth.stop()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self._lifecycle.process_ends()
@@ -109,14 +126,14 @@ class Hooks:
     def _watch(self) -> None:
         self._main.watch()
         if self._events is not None:
-            self._events.preload()  # now, and not on the consumer's loop
+            self._events.prepare(self._lifecycle.boot.id)
 
     @safely("before the run")
-    def prerun(self, task: Any = None, **signal: Any) -> None:
+    def prerun(self, task: Any = None, **_signal: Any) -> None:
         if not task.request.is_eager:  # an eager one inside another goes by the limit of that
             entering_task()
         self._lifecycle.ensure(self._processor)
-        self._running.before(task, signal)
+        self._running.before(task)
 
     @safely("after the run")
     def postrun(self, task: Any = None, state: str | None = None, **signal: Any) -> None:

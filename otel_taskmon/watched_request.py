@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from billiard.einfo import ExceptionInfo
+from billiard.exceptions import TimeLimitExceeded
 
 from otel_taskmon._safely import safely
 
@@ -30,7 +31,7 @@ class Watcher(Protocol):
     def failed(self, request: Any, error: object) -> object:
         """The pool says that it ended with ``error``, and the pool process did not say so itself."""
 
-    def cancelled(self, request: Any, *, shutting_down: bool) -> object:
+    def cancelled(self, request: Any) -> object:
         """The worker gave up a running execution."""
 
 
@@ -70,6 +71,14 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
             if not kwargs.get("return_ok") and not self.taskmon_stored:
                 self.taskmon.failed(self, getattr(args[0] if args else None, "exception", None))
 
+    def on_timeout(self, soft: Any, timeout: Any) -> Any:
+        """In prefork a hard limit comes as a failure too; with gevent this is all that is said of it."""
+        try:
+            return super().on_timeout(soft, timeout)
+        finally:
+            if not soft:
+                self.taskmon.failed(self, TimeLimitExceeded(timeout))
+
     def revoked(self, *args: Any, **kwargs: Any) -> Any:
         token = _handled.set(self)
         try:
@@ -85,11 +94,22 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
             _handled.reset(token)
 
     def cancel(self, *args: Any, **kwargs: Any) -> Any:
-        """Celery cancels at a cold shutdown, which says what to do about the retry, and when the broker is gone."""
-        answer = super().cancel(*args, **kwargs)
-        if self.time_start:
-            self.taskmon.cancelled(self, shutting_down="emit_retry" in kwargs)
+        """Celery cancels at a cold shutdown and when the broker is gone."""
+        try:
+            answer = super().cancel(*args, **kwargs)
+        except NotImplementedError:  # threads and solo: it goes on, and ends in its own way
+            raise
+        except (
+            BaseException
+        ):  # with gevent it is ended first, then Celery fails to say so from a signal handler
+            self._tell_cancelled()
+            raise
+        self._tell_cancelled()
         return answer
+
+    def _tell_cancelled(self) -> None:
+        if self.time_start:
+            self.taskmon.cancelled(self)
 
     def _success_was_stored(self) -> Any:
         """Newer versions of Celery ask this when a pool process is gone: the task may have ended just before."""

@@ -20,11 +20,12 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the developer's shell reaches a test."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's shell reaches a test, and no test sends what another one left in the outbox."""
     for name in list(os.environ):
         if name.startswith(("TASKMON_", "OTEL_", "TASKMONITOR_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TASKMON_OUTBOX_DIR", str(tmp_path / "outbox"))
 
 
 @pytest.fixture(scope="session")

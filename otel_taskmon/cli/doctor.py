@@ -49,11 +49,13 @@ def command(store_only: bool, worker_only: bool, app: str | None, as_json: bool,
     if store_only and worker_only:
         raise click.UsageError("--store and --worker exclude each other; without them both sides are checked")
     settings = read_settings(ReaderSettings, FLAGS, given)
+    kept = RetentionSettings.from_environment()
     has_reader = importlib.util.find_spec("clickhouse_connect") is not None
     as_worker = worker_only or app is not None or any(n.startswith(_WORKERS_PREFIX) for n in os.environ)
     found = []
     for finding in _findings(
         settings,
+        kept,
         app,
         store=not worker_only,
         worker=not store_only and (as_worker or not has_reader),
@@ -70,7 +72,13 @@ def command(store_only: bool, worker_only: bool, app: str | None, as_json: bool,
 
 
 def _findings(
-    settings: ReaderSettings, app: str | None, *, store: bool, worker: bool, has_reader: bool
+    settings: ReaderSettings,
+    kept: RetentionSettings,
+    app: str | None,
+    *,
+    store: bool,
+    worker: bool,
+    has_reader: bool,
 ) -> Iterator[Finding]:
     from otel_taskmon.doctor.finding import warning
 
@@ -89,7 +97,7 @@ def _findings(
     if store:
         from otel_taskmon.doctor.store_side import check_store
 
-        yield from check_store(settings, RetentionSettings.from_environment())
+        yield from check_store(settings, kept)
     for probe in probes:
         from otel_taskmon.doctor.store_side import check_probe
 

@@ -86,6 +86,7 @@ class Demo:
         self._add(ChildProcess("broker", self.broker.process, log=self.scratch / "broker.log"))
         _tell("broker", f"{self.broker.program} on port {self.broker.port}", time.monotonic() - began)
         self.env = services.environment(self.store, self.broker.url)
+        self.env["TASKMON_OUTBOX_DIR"] = str(self.scratch / "outbox")  # nothing of other demos comes in here
         store = self._add(services.start_store(self.store, self.scratch, self.env))
         worker = self._add(services.start_worker(self.scratch, self.env))
         kept = f"kept in {self.store.data_dir}" if self.keeps_data else "thrown away at the end"

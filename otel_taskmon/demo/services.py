@@ -77,7 +77,13 @@ def start_viewer(
     viewer: ReaderSettings, store: StoreSettings, logs: Path, env: Mapping[str, str]
 ) -> ChildProcess:
     args = viewer_args(viewer, url(store.host, store.http_port))
-    return ChildProcess.start("viewer", args, log=logs / "viewer.log", env=env)
+    viewer_env = {
+        **{name: value for name, value in env.items() if not name.startswith("TASKMON_BROKER_")},
+        # The viewer deletes as the store's admin, whose password is in there.
+        "TASKMON_DATA_DIR": str(store.data_dir),
+        "TASKMON_BROKER_URL": env["SHOP_BROKER_URL"],
+    }
+    return ChildProcess.start("viewer", args, log=logs / "viewer.log", env=viewer_env)
 
 
 def viewer_ready(viewer: ReaderSettings) -> bool:

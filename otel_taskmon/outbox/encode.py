@@ -10,12 +10,13 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import AnyValue
 
@@ -26,6 +27,7 @@ _times = struct.Struct("<BQBQ").pack
 _CONTEXT_HAS_IS_REMOTE, _CONTEXT_IS_REMOTE = 0x100, 0x200
 _LOCAL: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE)
 _REMOTE: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE | _CONTEXT_IS_REMOTE)
+_INFO: Final = b"\x10" + varint(SeverityNumber.INFO.value) + delimited(b"\x1a", b"INFO")
 _KINDS: Final = {kind: b"\x30" + varint(kind.value + 1) for kind in SpanKind}
 _UNKNOWN_TO_US: Final = (TypeError, ValueError, OverflowError, AttributeError, KeyError, struct.error)
 
@@ -38,7 +40,7 @@ def encode_span(span: ReadableSpan) -> bytes:
         return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
 
 
-def encode_log(entry: ReadWriteLogRecord) -> bytes:
+def encode_log(entry: ReadWriteLogRecord | ReadableLogRecord) -> bytes:
     """A ``LogRecord`` message. Raises what the SDK's encoder raises, for one that it cannot encode either."""
     try:
         return _log(entry)
@@ -50,6 +52,26 @@ def encode_log(entry: ReadWriteLogRecord) -> bytes:
             entry.limits,
         )
         return encode_logs([readable]).resource_logs[0].scope_logs[0].log_records[0].SerializeToString()
+
+
+def encode_event(name: str, found: Mapping[str, AnyValue], at_ns: int, context: SpanContext | None) -> bytes:
+    """A ``LogRecord`` message with an event name, without the SDK's way there; ``context`` gives its trace.
+
+    Raises TypeError for an attribute that OpenTelemetry does not allow.
+    """
+    out = [_times(0x09, at_ns, 0x59, at_ns), _INFO]
+    attributes(out, b"\x32", found)
+    if context is not None and context.is_valid:
+        out += (
+            b"\x45",
+            struct.pack("<I", int(context.trace_flags)),
+            b"\x4a\x10",
+            context.trace_id.to_bytes(16, "big"),
+            b"\x52\x08",
+            context.span_id.to_bytes(8, "big"),
+        )
+    out.append(delimited(b"\x62", utf8(name)))
+    return b"".join(out)
 
 
 def _span(span: ReadableSpan) -> bytes:
@@ -128,7 +150,7 @@ def _link(link: Link) -> bytes:
     return b"".join(out)
 
 
-def _log(entry: ReadWriteLogRecord) -> bytes:
+def _log(entry: ReadWriteLogRecord | ReadableLogRecord) -> bytes:
     record = entry.log_record
     body = any_value(record.body)
     out = [

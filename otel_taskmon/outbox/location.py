@@ -26,6 +26,15 @@ def find_root(given: Path | None, environ: Mapping[str, str] = os.environ) -> Pa
     return None
 
 
+def existing_root(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The root folder that ``find_root`` has made before; makes nothing. None when there is none."""
+    for path, shared in [(given, False)] if given is not None else _candidates(environ):
+        with contextlib.suppress(OSError):
+            if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and (not shared or _is_ours_alone(path)):
+                return path
+    return None
+
+
 def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
     if state := environ.get("XDG_STATE_HOME"):
         yield Path(state) / "taskmon" / "outbox", False

@@ -18,6 +18,10 @@ class Memory:
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues)
 
+    def room(self) -> int:
+        """Bytes up to the bound."""
+        return max(0, self._max_bytes - self._bytes)
+
     def add(self, signal: Signal, source: bytes, body: bytes) -> bool:
         """Keep it, unless it is over the bound."""
         if self._bytes + len(body) > self._max_bytes:
@@ -32,6 +36,10 @@ class Memory:
             if queue := self._queues[signal]:
                 return signal, *queue[0]
         return None
+
+    def holds(self, signal: Signal) -> bool:
+        """Whether there is one of ``signal``."""
+        return bool(self._queues[signal])
 
     def drop_first(self, signal: Signal) -> None:
         self._bytes -= len(self._queues[signal].popleft()[1])

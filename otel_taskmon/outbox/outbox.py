@@ -13,6 +13,7 @@ import logging
 import os
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,11 +27,17 @@ from otel_taskmon.outbox.location import find_root
 from otel_taskmon.outbox.shipper import Shipper
 from otel_taskmon.outbox.space import Space
 from otel_taskmon.outbox.transport import Connect, connect, protocol_of
+from otel_taskmon.outbox.uplink import Inlets
 from otel_taskmon.outbox.writer import Writer
 
 logger = logging.getLogger("otel_taskmon")
 
+BeforeRound = Callable[["Outbox", bool], object]
+"""Takes the outbox, and whether the round is the last one."""
+
 _AT_EXIT_S: Final = 1.0
+_LAST_S: Final = 0.5
+"""For what a process that does not ship could neither write nor send: nothing to do, and no time, where it could."""
 _all: weakref.WeakSet[Outbox] = weakref.WeakSet()
 _abandoned: list[Shipper] = []
 """Shippers of the process that we were forked from: to destroy their connections here could disturb it, or hang."""
@@ -39,9 +46,9 @@ _abandoned: list[Shipper] = []
 class _Shipping:
     """One run of the thread; another is made after a fork."""
 
-    def __init__(self, shipper: Shipper, every_s: float) -> None:
+    def __init__(self, shipper: Shipper, every_s: float, before_round: Callable[[bool], object]) -> None:
         self.shipper = shipper
-        self._every_s = every_s
+        self._every_s, self._before_round = every_s, before_round
         self._stop, self._done = real_thread.Flag(), real_thread.Flag()
         self._deadline = 0.0
 
@@ -61,8 +68,9 @@ class _Shipping:
                 more = False
                 while not self._stop.wait(0.0 if more else self._every_s):
                     more = self._round(None)
-                if time.monotonic() < self._deadline:
-                    self._round(self._deadline)
+                more = True
+                while more and time.monotonic() < self._deadline:
+                    more = self._round(self._deadline)
                 self.shipper.close()
         except Exception as error:  # noqa: BLE001 - the last frame of a thread; the records are on disk
             record_failure("the outbox's end", error)
@@ -71,6 +79,7 @@ class _Shipping:
 
     def _round(self, deadline: float | None) -> bool:
         try:
+            self._before_round(deadline is not None)
             return self.shipper.round(deadline)
         except Exception as error:  # noqa: BLE001 - the next round goes on from the positions kept
             record_failure("a round of the outbox", error)
@@ -81,13 +90,22 @@ class Outbox:
     """Made by ``for_process``. All methods may be called from any thread; ``append`` raises nothing."""
 
     def __init__(
-        self, root: Path | None, *, max_bytes: int, boot: str, every_s: float, connect: Connect
+        self,
+        root: Path | None,
+        *,
+        max_bytes: int,
+        boot: str,
+        every_s: float,
+        connect: Connect,
+        before_round: BeforeRound,
     ) -> None:
         self.root = root
         self._space = None if root is None else Space(root, max_bytes)
         self._boot, self._every_s, self._connect = boot, every_s, connect
+        self._before_round = before_round
         self._folder = None if root is None else BootFolder.of(root, boot)
         self._writer = Writer(self._folder, self._space)
+        self._inlets = Inlets()
         self._pid = os.getpid()
         self._shipping: _Shipping | None = None
         self._last: Shipper | None = None
@@ -104,11 +122,13 @@ class Outbox:
         boot: str = "",
         every_s: float = SHIP_EVERY_S,
         connect: Connect = connect,
+        before_round: BeforeRound = lambda _outbox, _last: None,
     ) -> Outbox:
         """The outbox of this process and of those it forks; nothing is sent until ``start_shipping``.
 
         ``directory`` None: see ``location.find_root``. No folder to write to: memory only, with a warning. ``boot``:
-        hex digits, drawn where none are given. ``every_s``: seconds between two rounds.
+        hex digits, drawn where none are given. ``every_s``: seconds between two rounds. ``before_round`` is called by
+        the thread that ships, before each; what it appends goes with that round.
         Raises SettingError for a wrong OTEL_EXPORTER_OTLP_PROTOCOL.
         """
         for signal in Signal:
@@ -120,7 +140,19 @@ class Outbox:
                 directory or "XDG_STATE_HOME, TMPDIR, /tmp, /dev/shm",
             )
         boot = boot or os.urandom(8).hex()
-        return cls(root, max_bytes=max_bytes, boot=boot, every_s=every_s, connect=connect)
+        return cls(
+            root,
+            max_bytes=max_bytes,
+            boot=boot,
+            every_s=every_s,
+            connect=connect,
+            before_round=before_round,
+        )
+
+    @property
+    def boot(self) -> str:
+        """Names the folder of this process; another one in a forked process that ships for itself."""
+        return self._boot
 
     def append(self, signal: Signal, source: bytes, body: bytes) -> bool:
         """Keep one serialised record (see ``encode``, ``source``); False when it was lost, and counted."""
@@ -153,10 +185,11 @@ class Outbox:
     def stop(self, deadline_s: float) -> bool:
         """One last try, at most ``deadline_s`` seconds; what is left waits on disk. Whether nothing is left of ours.
 
-        In a process that does not ship: memory goes to disk, if it can. Records that come later are still kept.
+        In a process that does not ship: memory goes to disk or to the process that ships, if it can, in at most half a
+        second. Records that come later are still kept.
         """
         self._wanted = False
-        self._writer.settle()
+        self._writer.settle_within(min(deadline_s, _LAST_S))
         self._writer.close_file()
         with self._lock:
             shipping, self._shipping = self._shipping, None
@@ -176,7 +209,7 @@ class Outbox:
         shipper = self._shipper()
         if shipper is None:
             return {signal.word: 0 for signal in Signal}
-        return {s.word: shipper.rejected.records[s] + shipper.lanes[s].left_out for s in Signal}
+        return {signal.word: count for signal, count in zip(Signal, shipper.refused(), strict=True)}
 
     def shipped(self) -> dict[str, int]:
         """Records that servers accepted from this process, by signal; adopted ones count too."""
@@ -203,14 +236,26 @@ class Outbox:
                 space=self._space,
                 writer=self._writer,
             )
+            if self._last is not None:  # stopped before: the counts go on
+                shipper.take_over(self._last)
             shipper.hold_own()
-            shipping = _Shipping(shipper, self._every_s)
+            shipping = _Shipping(shipper, self._every_s, self._prepare_round)
             with contextlib.suppress(RuntimeError):  # the interpreter is ending: what we have is on disk
                 shipping.start()
                 self._shipping = shipping
 
+    def _prepare_round(self, last: bool) -> None:
+        self._inlets.read(self._writer.append_sent, self._writer.has_room)
+        self._before_round(self, last)
+
+    def _about_to_fork(self) -> None:
+        shipping = self._shipping
+        if shipping is not None and not (self._in_forks and shipping.shipper.survives_fork()):
+            self._inlets.offer()
+
     def _after_fork(self) -> None:
         """Begin anew in a forked process: everything open or running is the parent's."""
+        uplink = self._inlets.taken()
         self._pid = os.getpid()
         self._lock = real_thread.reentrant_lock()
         parents = (self._shipping.shipper if self._shipping else None, self._last)
@@ -221,7 +266,10 @@ class Outbox:
         if self._wanted and self.root is not None:
             self._boot = os.urandom(8).hex()
             self._folder = BootFolder.of(self.root, self._boot)
-        self._writer.reset(self._folder)
+        if uplink is not None and self._wanted:  # what was sent first in between decides
+            uplink.close()
+            uplink = None
+        self._writer.reset(self._folder, uplink)
 
 
 _stills: list[contextlib.ExitStack] = []
@@ -231,12 +279,15 @@ def _before_fork() -> None:
     still = contextlib.ExitStack()
     for outbox in list(_all):
         still.enter_context(outbox._writer.still())
+        outbox._about_to_fork()
     _stills.append(still)
 
 
 def _after_fork_in_parent() -> None:
     if _stills:
         _stills.pop().close()
+    for outbox in list(_all):
+        outbox._inlets.forked()
 
 
 def _after_fork_in_child() -> None:

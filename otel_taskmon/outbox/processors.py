@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
@@ -54,7 +54,7 @@ class OutboxLogRecordProcessor(LogRecordProcessor):
         self._sources = Sources()
 
     @safely("keeping an event")
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+    def on_emit(self, log_record: ReadWriteLogRecord | ReadableLogRecord) -> None:
         try:
             self._keep(log_record)
         except SoftTimeLimitExceeded:
@@ -64,7 +64,7 @@ class OutboxLogRecordProcessor(LogRecordProcessor):
             self._outbox.lose(Signal.LOGS)
             raise
 
-    def _keep(self, entry: ReadWriteLogRecord) -> None:
+    def _keep(self, entry: ReadWriteLogRecord | ReadableLogRecord) -> None:
         source = self._sources.packed(entry.resource, entry.instrumentation_scope)
         self._outbox.append(Signal.LOGS, source, encode_log(entry))
 

@@ -84,7 +84,7 @@ class Shipper:
             lane = self.lanes[signal]
             if deadline is not None:
                 now = time.monotonic()
-                self._ship(lane, files, now + (deadline - now) / (len(Signal) - turn))
+                more |= self._ship(lane, files, now + (deadline - now) / (len(Signal) - turn))
             elif time.monotonic() >= lane.not_before:
                 more |= self._ship(lane, files, None)
         self._clean_up(files)
@@ -107,6 +107,17 @@ class Shipper:
     def survives_fork(self) -> bool:
         """Whether a process that is forked now may ship for itself."""
         return all(transport.survives_fork for transport in self._transports.values())
+
+    def refused(self) -> list[int]:
+        """Records per signal that servers refused for good: set aside, or left out of an accepted request."""
+        return [self.rejected.records[s] + self.lanes[s].left_out for s in Signal]
+
+    def take_over(self, former: Shipper) -> None:
+        """Count on from where ``former``, now stopped, has ended."""
+        self.lost, self.torn = list(former.lost), former.torn
+        self.rejected.records = former.refused()
+        for signal, lane in self.lanes.items():
+            lane.shipped = former.lanes[signal].shipped
 
     def hold_own(self) -> None:
         """Before the first record is written: a folder that nobody holds may be adopted."""
@@ -194,7 +205,8 @@ class Shipper:
             lane.failed(answer, time.monotonic())
             return False
         lane.succeeded()
-        return True
+        with self._writer.memory() as memory:
+            return memory.holds(lane.signal)
 
     def _transport(self, lane: Lane) -> Transport | None:
         """Made when it is first needed: a process that ships nothing loads no HTTP library."""

@@ -70,6 +70,19 @@ def protocol_of(signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
     return _HTTP
 
 
+def default_endpoint(signal: Signal, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Ours where the environment names none; None: the exporter reads the environment.
+
+    The SDK's own default is ``localhost``, which many hosts look up as an IPv6 address first.
+    """
+    names = (f"OTEL_EXPORTER_OTLP_{signal.name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    if any(environ.get(name) for name in names):
+        return None
+    if protocol_of(signal, environ) == _GRPC:
+        return "http://127.0.0.1:4317"
+    return f"http://127.0.0.1:4318/v1/{signal.word}"
+
+
 def connect(signal: Signal) -> Transport:
     """The transport that the environment asks for; imports its library only now.
 

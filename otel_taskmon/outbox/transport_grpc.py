@@ -20,7 +20,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.outbox.limits import Signal
 from otel_taskmon.outbox.responses import accepted
-from otel_taskmon.outbox.transport import Answer, Outcome
+from otel_taskmon.outbox.transport import Answer, Outcome, default_endpoint
 
 _EXPORTERS: Final[dict[Signal, Any]] = {
     Signal.TRACES: OTLPSpanExporter,
@@ -49,7 +49,7 @@ class GrpcTransport:
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
-        exporter: Any = _EXPORTERS[signal](channel_options=_OPTIONS)
+        exporter: Any = _EXPORTERS[signal](endpoint=default_endpoint(signal), channel_options=_OPTIONS)
         try:
             self._channel: Any = exporter._channel
             self._headers: Any = exporter._headers

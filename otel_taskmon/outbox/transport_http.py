@@ -21,7 +21,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.outbox.limits import Signal
 from otel_taskmon.outbox.responses import accepted
-from otel_taskmon.outbox.transport import Answer, Outcome
+from otel_taskmon.outbox.transport import Answer, Outcome, default_endpoint
 
 _EXPORTERS: Final[dict[Signal, Any]] = {
     Signal.TRACES: OTLPSpanExporter,
@@ -40,7 +40,7 @@ class HttpTransport:
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
-        client: Any = getattr(_EXPORTERS[signal](), "_client", None)
+        client: Any = getattr(_EXPORTERS[signal](endpoint=default_endpoint(signal)), "_client", None)
         try:
             self._submit: Any = client._submit
             self._compression: str = client._compression.value

@@ -27,6 +27,27 @@ def _slow_varint(number: int) -> bytes:
     return bytes(out)
 
 
+_NINE_FROM, _NINE_UNTIL = 1 << 56, 1 << 63
+"""Times in ns since the epoch are in here, of 1972 and later."""
+
+
+def _nine_bytes(number: int) -> bytes:
+    """``_slow_varint`` of a number that takes nine bytes, as every time does."""
+    return bytes(
+        (
+            number & 0x7F | 0x80,
+            number >> 7 & 0x7F | 0x80,
+            number >> 14 & 0x7F | 0x80,
+            number >> 21 & 0x7F | 0x80,
+            number >> 28 & 0x7F | 0x80,
+            number >> 35 & 0x7F | 0x80,
+            number >> 42 & 0x7F | 0x80,
+            number >> 49 & 0x7F | 0x80,
+            number >> 56,
+        )
+    )
+
+
 _VARINTS: Final = tuple(_slow_varint(n) for n in range(2_048))
 
 
@@ -110,11 +131,13 @@ def attributes(out: list[bytes], tag: bytes, items: Mapping[str, AnyValue]) -> N
     for name, value in items.items():
         key = keys.get(name) or _key(name)
         if type(value) is str:
-            raw = utf8(value)
+            raw = value.encode() if value.isascii() else utf8(value)
             size = len(raw)
             head = heads[size] if size < 1_024 else _text_head(size)
             size += len(key) + len(head)
             out += (tag, varints[size] if size < 2_048 else _slow_varint(size), key, head, raw)
+        elif type(value) is int and _NINE_FROM <= value < _NINE_UNTIL:
+            out += (tag, varint(len(key) + 12), key, b"\x12\x0a\x18", _nine_bytes(value))
         else:
             raw = any_value(value)
             head = b"\x12" + varint(len(raw))

@@ -1,7 +1,8 @@
 """The writing half: what a process has finished goes to its own file, one ``os.write`` per record.
 
 No fsync: the page cache survives the process, and it is processes that get killed. No lock between processes: each
-writes its own file. Where the disk takes nothing, memory does, bounded; what does not fit is counted.
+writes its own file. Where the disk takes nothing, a forked process sends to the one that ships (see ``uplink``); what
+does not go through stays in memory, bounded, and what does not fit there is counted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from otel_taskmon._safely import record_failure
 from otel_taskmon.outbox import held_files, real_thread
 from otel_taskmon.outbox.folder import NEW, BootFolder
 from otel_taskmon.outbox.limits import (
@@ -24,14 +26,24 @@ from otel_taskmon.outbox.limits import (
     Signal,
 )
 from otel_taskmon.outbox.memory import Memory
-from otel_taskmon.outbox.record import KIND_LOSS, KIND_SIGNAL, KIND_SOURCE, SUFFIX, pack, pack_loss
+from otel_taskmon.outbox.record import (
+    KIND_LOSS,
+    KIND_SIGNAL,
+    KIND_SOURCE,
+    SUFFIX,
+    pack,
+    pack_loss,
+    unpack_loss,
+)
 from otel_taskmon.outbox.space import Space
+from otel_taskmon.outbox.uplink import Sent, Uplink
 
 logger = logging.getLogger("otel_taskmon")
 
 _FIRST_SHARE: Final = 16 << 10  # many pool processes write one record in their life
 _NEXT_SHARE: Final = 256 << 10
 _SOURCES_AT_MOST: Final = 65_535
+_CARRY_EVERY_S: Final = 0.05
 
 
 class Writer:
@@ -54,10 +66,15 @@ class Writer:
         self._warned: set[str] = set()
         self.reset()
 
-    def reset(self, folder: BootFolder | None = None) -> None:
-        """Begin anew after a fork: file, memory and counts are the parent's."""
+    def reset(self, folder: BootFolder | None = None, uplink: Uplink | None = None) -> None:
+        """Begin anew after a fork: file, memory and counts are the parent's.
+
+        ``uplink``: the way to the parent, for a process that does not ship and whose disk takes nothing.
+        """
         if folder is not None:
             self._folder = folder
+        self._uplink = uplink
+        self._carrying = False
         # ids of processes come again, also within one boot: the renaming in _open() must not meet an older file
         self._pid, self._life = os.getpid(), os.urandom(8).hex()
         self._lock = real_thread.reentrant_lock()
@@ -83,15 +100,38 @@ class Writer:
                 return self._remember(signal, source, body)
             if self._share < len(body) and not self._get_share(len(body), now):
                 return self._lose(signal)
-            if self._write(signal, source, body, now):
+            if self._write(signal, source, body, now) or self._send(signal, source, body):
                 return True
             return self._remember(signal, source, body)
 
-    def settle(self) -> None:
-        """What is in memory goes to disk if the disk takes it, and the loss of this process is written down."""
+    def append_sent(self, record: Sent) -> None:
+        """Keep what a forked process could not keep itself."""
+        if record.kind == KIND_LOSS:
+            with self._lock:
+                counts = unpack_loss(record.body)
+                self.lost = [known + new for known, new in zip(self.lost, counts, strict=True)]
+        else:
+            self.append(Signal(record.kind - KIND_SIGNAL), record.source, record.body)
+
+    def has_room(self) -> bool:
+        """Whether memory would take more of what others send; only a quarter of it is a burst of our own."""
+        return self._memory.room() > self._max_memory_bytes // 4
+
+    def settle(self) -> bool:
+        """What is in memory goes to disk if the disk takes it, and the loss of this process is written down.
+
+        Whether nothing is left in memory.
+        """
         with self._lock:
-            self._empty_memory(time.monotonic(), even_now=True)
             self._tell_loss()
+            return self._empty_memory(time.monotonic(), even_now=True)
+
+    def settle_within(self, seconds: float) -> None:
+        """The last of a process that does not ship: as long as its parent makes room, up to ``seconds``."""
+        until = time.monotonic() + seconds
+        pause = real_thread.Flag()
+        while not self.settle() and self._has_uplink() and time.monotonic() < until:
+            pause.wait(_CARRY_EVERY_S)
 
     def close_file(self) -> None:
         """The file may be deleted once it is shipped; the next record opens another."""
@@ -208,10 +248,14 @@ class Writer:
 
     def _tell_loss(self) -> None:
         """A loss record, for whoever ships this file; it is kept even over the bound, being 46 bytes."""
-        if self._told == self.lost or (self._fd < 0 and not self._open(time.monotonic())):
+        if self._told == self.lost:
             return
         new = [lost - told for lost, told in zip(self.lost, self._told, strict=True)]
-        if self._write_whole(pack(KIND_LOSS, 0, pack_loss(new), time.time_ns()), time.monotonic()):
+        now, body = time.monotonic(), pack_loss(new)
+        written = (self._fd >= 0 or self._open(now)) and self._write_whole(
+            pack(KIND_LOSS, 0, body, time.time_ns()), now
+        )
+        if written or (self._uplink is not None and self._uplink.send(KIND_LOSS, b"", body)):
             self._told = list(self.lost)
 
     def _get_share(self, needed: int, now: float) -> bool:
@@ -232,13 +276,40 @@ class Writer:
         if even_now:
             self._disk_retry_at = 0.0
         while (first := self._memory.first()) is not None:
-            if not self._write(*first, now):
+            if not (self._write(*first, now) or self._send(*first)):
                 return False
             self._memory.drop_first(first[0])
-        return True
+        return self._uplink is None or self._uplink.finish()
+
+    def _send(self, signal: Signal, source: bytes, body: bytes) -> bool:
+        return self._uplink is not None and self._uplink.send(KIND_SIGNAL + signal, source, body)
+
+    def _has_uplink(self) -> bool:
+        return self._uplink is not None and self._uplink.is_open
 
     def _remember(self, signal: Signal, source: bytes, body: bytes) -> bool:
-        return self._memory.add(signal, source, body) or self._lose(signal)
+        kept = self._memory.add(signal, source, body)
+        if self._has_uplink() and not self._carrying:
+            self._carrying = True
+            try:
+                real_thread.start(self._carry)
+            except RuntimeError:  # no more threads: the next record tries again
+                self._carrying = False
+        return kept or self._lose(signal)
+
+    def _carry(self) -> None:
+        """A thread, while there is something in memory that the pipe had no room for: there may be no next record."""
+        pid, pause = self._pid, real_thread.Flag()
+        try:
+            while self._pid == pid:
+                pause.wait(_CARRY_EVERY_S)
+                with self._lock:
+                    if self._empty_memory(time.monotonic()) or not self._has_uplink():
+                        self._carrying = False
+                        return
+        except Exception as error:  # noqa: BLE001 - the last frame of a thread; the next record starts another
+            self._carrying = False
+            record_failure("carrying what the disk did not take", error)
 
     def _lose(self, signal: Signal) -> bool:
         self.lost[signal] += 1

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from otel_taskmon._safely import SoftTimeLimitExceeded, record_failure
 from otel_taskmon.payload.notes import DROPPED, Encoded, as_notes
+from otel_taskmon.payload.quick import QuickJson
 from otel_taskmon.payload.redaction import Redactor
 from otel_taskmon.payload.texts import bounded
 from otel_taskmon.payload.values import type_name
@@ -25,6 +26,7 @@ class PayloadEncoder:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redactor = Redactor(settings)
+        self._quick = QuickJson(settings, self.redactor)
 
     def encode(self, value: object, part: str = "args", names: Sequence[str] = ()) -> Encoded:
         """JSON text of at most ``payload_max_bytes`` bytes of UTF-8, and notes that begin with ``part``.
@@ -36,6 +38,9 @@ class PayloadEncoder:
         if value is None and part in _EMPTY:
             return Encoded(_EMPTY[part])
         try:
+            text = self._quick.text_of(value, names)
+            if text is not None:
+                return Encoded(text)
             writer = JsonWriter(self.settings, self.redactor)
             text = writer.text_of(value, is_result=part == "result", names=names)
         except SoftTimeLimitExceeded:

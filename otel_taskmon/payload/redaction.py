@@ -42,6 +42,16 @@ class Redactor:
             found += (match.span() for match in pattern.finditer(text) if match.end() > match.start())
         return _merged(found) if found else found
 
+    def may_mask(self, json_text: str) -> bool:
+        """False when neither a text nor a key in this JSON text, which has no escapes, would be masked."""
+        if not self._on:
+            return False
+        return (
+            bool(self._own)
+            or self.keys.may_be_in(json_text)
+            or (self._builtins and bool(secret_texts.find(json_text)))
+        )
+
     def mask(self, text: str) -> tuple[str, bool]:
         """The text with each secret replaced by ``***``, and whether there was any."""
         spans = self.spans(text)

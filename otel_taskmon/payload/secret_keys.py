@@ -91,7 +91,10 @@ class SecretKeys:
         if not self._builtins:
             return False
         lowered = text.lower()
-        return any(stem in lowered for stem in STEMS)
+        for stem in STEMS:  # noqa: SIM110 - on every task's path: any() takes twice as long
+            if stem in lowered:
+                return True
+        return False
 
     def may_end(self, text: str) -> bool:
         """False when the key at the end of this short text cannot be a secret one."""

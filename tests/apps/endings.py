@@ -101,6 +101,15 @@ def pause(seconds: float, **_more: Any) -> float:
     return seconds
 
 
+@app.task(name="endings.tasks.busy")
+def busy(seconds: float) -> float:
+    """Computes, and lets no green thread run meanwhile."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+    return seconds
+
+
 @app.task(name="endings.tasks.fails")
 def fails() -> None:
     raise KeyError("theirs")

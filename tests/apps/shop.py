@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from celery import Celery, Task, chain, chord, group, signals
+from celery.backends.redis import RedisBackend
 from celery.exceptions import Ignore, Reject
 
 import otel_taskmon
@@ -24,6 +25,7 @@ app.conf.update(
     task_routes={"shop.tasks.mail": {"queue": "mails"}},
     task_create_missing_queues=True,
     worker_hijack_root_logger=False,
+    result_backend_transport_options={"retry_policy": {"max_retries": 1, "interval_start": 0}},
 )
 providers.instrument(app, os.environ.get("SHOP_SETUP", "ours"))
 
@@ -138,6 +140,12 @@ def eager_inside() -> Any:
 @app.task(name="shop.tasks.unserialisable")
 def unserialisable() -> object:
     return object()
+
+
+@app.task(name="shop.tasks.not_stored", backend=RedisBackend(url="redis://127.0.0.1:1/0", app=app))
+def not_stored() -> str:
+    """Nobody listens where its result is to be kept."""
+    return "done"
 
 
 @app.task(name="shop.tasks.leak")

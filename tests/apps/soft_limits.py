@@ -83,10 +83,10 @@ def other_handler(_number: int, _frame: FrameType | None) -> None:
 def count_kept() -> None:
     keep = _safely._keeper.keep
 
-    def counted() -> bool:
+    def counted(*, goes_on: bool = False) -> bool:
         global kept
         kept += 1
-        return keep()
+        return keep(goes_on=goes_on)
 
     _safely._keeper.keep = counted  # type: ignore[method-assign]  # watched, not replaced
 

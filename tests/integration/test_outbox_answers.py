@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from otel_taskmon.outbox import Outbox, Signal, list_rejected
-from tests.conftest import missing
+from tests.support.certificates import self_signed, server_context
 from tests.support.outbox_records import Telemetry, files_under, numbered
 from tests.support.outbox_sink import OK, GrpcSink, HttpSink, Reply, Request
 from tests.support.processes import free_port
@@ -309,29 +307,11 @@ def test_grpc_metadata_and_compression_are_the_environments(
 def test_tls_is_verified_against_the_given_certificate(
     monkeypatch: pytest.MonkeyPatch, box: Outbox, telemetry: Telemetry, tmp_path: Path
 ) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        missing("openssl")
+    key, certificate = self_signed(tmp_path)
     sink = HttpSink()
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)  # the requests library puts these before a session's own
-    sink.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    sink.tls.load_cert_chain(certificate, key)
+    sink.tls = server_context(key, certificate)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url)
     telemetry.spans(["a"])
     with sink:

@@ -24,19 +24,20 @@ APP = "tests.apps.endings"
 BEAT = "0.3"
 
 
-@pytest.mark.parametrize(("pool", "database"), [("prefork", "10"), ("threads", "11"), ("solo", "12")])
+@pytest.mark.parametrize(
+    ("pool", "database"), [("prefork", "10"), ("threads", "11"), ("solo", "12"), ("gevent", "10")]
+)
 def test_a_worker_tells_what_it_holds_and_runs(
     broker: Broker, tmp_path: Path, pool: str, database: str
 ) -> None:
-    """In solo the task blocks the consumer, and the heartbeat goes on."""
+    """In solo and gevent the task blocks the consumer, and the heartbeat goes on."""
     with OtlpSink() as sink:
         environment = worker_environment(
             broker.url[:-1] + database, sink.url, ENDINGS_HEARTBEAT_S=BEAT, ENDINGS_PREFETCH="4"
         )
         with start_worker(tmp_path, environment, pool=pool, app=APP, name="endings", concurrency=1) as worker:
-            code = (
-                "answer([pause.apply_async((2,), priority=4).id, pause.apply_async((0,), countdown=600).id])"
-            )
+            task = "busy" if pool == "gevent" else "pause"
+            code = f"answer([{task}.apply_async((2,), priority=4).id, pause.apply_async((0,), countdown=600).id])"
             running, waiting = run_publisher(tmp_path, environment, code, app=APP)
             (run,) = sink.wait_for_runs(running, context=worker.output)
             wait_until(
@@ -114,7 +115,8 @@ def test_events_can_be_switched_off(broker: Broker, tmp_path: Path, switch: dict
                 assert run.attributes[semconv.RECEIVED_AT] <= run.start_ns
             wait_until(lambda: f"[{task_id}] succeeded" in worker.output(), "its end", context=worker.output)
             assert worker.stop() == 0
-        assert {request.path for request in sink.received} <= {"/v1/traces"}
+        assert "/v1/logs" not in {request.path for request in sink.received}
+        assert "OTEL_TRACES_EXPORTER" not in switch or sink.received == []
 
 
 @pytest.fixture(scope="module")

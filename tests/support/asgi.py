@@ -61,12 +61,13 @@ def scope_of(
     kind: str = "http",
     headers: Sequence[tuple[str, str]] = (("host", "127.0.0.1:8501"),),
     client: tuple[str, int] | None = LOOPBACK,
+    method: str = "GET",
 ) -> dict[str, Any]:
     return {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "ws" if kind == "websocket" else "http",
         "path": path,
         "raw_path": path.encode(),

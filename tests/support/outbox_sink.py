@@ -164,10 +164,12 @@ class GrpcSink(_Sink):
     """OTLP over gRPC; ``options`` are the server's channel options."""
 
     options: tuple[tuple[str, Any], ...] = ()
+    certificate: tuple[bytes, bytes] | None = None
+    """Key and certificate, PEM: then it speaks TLS only."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         self._server = grpc.server(
@@ -183,7 +185,12 @@ class GrpcSink(_Sink):
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(name, {"Export": method}),)
             )
-        assert self._server.add_insecure_port(f"127.0.0.1:{self.port}") == self.port
+        address = f"127.0.0.1:{self.port}"
+        if self.certificate is None:
+            assert self._server.add_insecure_port(address) == self.port
+        else:
+            credentials = grpc.ssl_server_credentials([self.certificate])
+            assert self._server.add_secure_port(address, credentials) == self.port
         self._server.start()
 
     def _handler(self, signal: Signal) -> Callable[[bytes, Any], bytes]:

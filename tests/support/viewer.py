@@ -63,27 +63,22 @@ def texts(page: AppTest) -> str:
 
 
 @contextmanager
-def running_viewer(store_url: str, folder: Path, *, base_path: str = "") -> Iterator[tuple[str, Child]]:
-    """The real server on a free port: its address, and the process."""
+def running_viewer(
+    store_url: str, folder: Path, *, base_path: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Child]]:
+    """The real server on a free port: its address, and the process. ``env``: more of its settings."""
     port = free_port()
-    if base_path:
-        program = (
-            "from otel_taskmon.settings import ReaderSettings; from taskmon_viewer.server import run_viewer; "
-            f"run_viewer(ReaderSettings.from_environment({{}}, clickhouse_url={store_url!r}, viewer_port={port}), "
-            f"base_path={base_path!r})"
-        )
-        args = [sys.executable, "-c", program]
-    else:
-        args = [
-            sys.executable,
-            "-m",
-            "otel_taskmon",
-            "viewer",
-            "--clickhouse-url",
-            store_url,
-            "--port",
-            str(port),
-        ]
-    with Child(args, folder / "viewer.log") as child:
+    args = [
+        sys.executable,
+        "-m",
+        "otel_taskmon",
+        "viewer",
+        "--clickhouse-url",
+        store_url,
+        "--port",
+        str(port),
+    ]
+    settings = {**(env or {}), **({"TASKMON_VIEWER_BASE_PATH": base_path} if base_path else {})}
+    with Child(args, folder / "viewer.log", env=settings) as child:
         child.wait_for_port(port)
         yield f"http://127.0.0.1:{port}", child

@@ -25,6 +25,11 @@ def worker_environment(broker_url: str, otlp_url: str, **more: str) -> dict[str,
     }
 
 
+def with_outbox(directory: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` with the outbox in ``directory``, unless it names one."""
+    return {"TASKMON_OUTBOX_DIR": str(directory / "outbox"), **environment}
+
+
 def start_worker(
     directory: Path,
     environment: Mapping[str, str],
@@ -45,7 +50,7 @@ def start_worker(
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
         directory / f"worker-{pool}-{uuid.uuid4().hex[:6]}.log",
-        env=environment,
+        env=with_outbox(directory, environment),
     )
     child.wait_for_output(f"{name}@tests ready")
     return child
@@ -67,7 +72,7 @@ def run_publisher(
     child = Child(
         [sys.executable, "-c", f"import runpy; runpy.run_path({str(script)!r})"],
         script.with_suffix(".log"),
-        env=environment,
+        env=with_outbox(directory, environment),
     )
     try:
         code_of_exit = child.process.wait(timeout)

@@ -7,8 +7,11 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import celery
 import pytest
 from billiard import pool as billiard_pool
+from billiard.exceptions import TimeLimitExceeded
+from celery.apps import worker as apps_worker
 from celery.worker import state, strategy
 from celery.worker.consumer.consumer import Consumer
 from celery.worker.request import Request, create_request_cls
@@ -37,9 +40,23 @@ def test_methods_are_called_as_we_expect() -> None:
     source = inspect.getsource(create_request_cls)
     assert "self.on_failure(retval, return_ok=True)" in source
     assert "error_callback=self.on_failure" in source
-    assert "emit_retry=emit_retry" in inspect.getsource(Consumer.cancel_active_requests)
-    for name in ("revoked", "terminate", "on_accepted", "on_success", "on_failure", "cancel"):
+    for name in ("revoked", "terminate", "on_accepted", "on_success", "on_failure", "on_timeout", "cancel"):
         assert name in vars(WatchedRequest), name
+
+
+def test_a_cold_shutdown_is_known_as_it_begins_to_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery 5.3 and 5.4 cancel nothing; there the worker's state says it before the pool is ended."""
+    monkeypatch.setattr(_celery_worker, "_giving_up", False)
+    names = [name for name in _celery_worker._AT_COLD_SHUTDOWN if hasattr(Consumer, name)]
+    assert len(names) == (0 if celery.VERSION < (5, 5) else 1)
+    for name in names:
+        monkeypatch.setattr(Consumer, name, vars(Consumer)[name])
+        assert name in inspect.getsource(apps_worker.on_cold_shutdown)
+    _celery_worker.watch_cold_shutdown()
+    assert not _celery_worker.is_terminating()
+    for name in names:
+        getattr(Consumer, name)(SimpleNamespace(pool=None))
+        assert _celery_worker.is_terminating()
 
 
 def test_the_pool_still_notes_when_a_process_was_gone() -> None:
@@ -91,8 +108,8 @@ class Told:
     def failed(self, request: Any, error: object) -> None:
         self.said.append(("failed", str(error)))
 
-    def cancelled(self, request: Any, *, shutting_down: bool) -> None:
-        self.said.append(("cancelled", shutting_down))
+    def cancelled(self, request: Any) -> None:
+        self.said.append(("cancelled", request.name))
 
 
 class Theirs:
@@ -108,6 +125,13 @@ class Theirs:
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> str:
         raise KeyError("theirs")
+
+    def on_timeout(self, soft: bool, timeout: float) -> str:
+        return f"{soft} {timeout}"
+
+    def cancel(self, pool: Any) -> None:
+        if pool is not None:
+            raise pool
 
     def _success_was_stored(self) -> bool:
         return True
@@ -139,3 +163,35 @@ def test_what_the_pool_process_has_reported_is_not_told() -> None:
     with pytest.raises(KeyError):
         request.on_failure(SimpleNamespace(exception=ValueError()))
     assert told.said == []
+
+
+def test_a_hard_limit_is_told_and_a_soft_one_is_not() -> None:
+    """With gevent Celery says it nowhere else."""
+    told = Told()
+    request = made(told)
+    assert request.on_timeout(soft=True, timeout=1.0) == "True 1.0"
+    assert told.said == []
+    assert request.on_timeout(soft=False, timeout=2.0) == "False 2.0"
+    assert told.said == [("failed", str(TimeLimitExceeded(2.0)))]
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (None, [("cancelled", "a.b")]),
+        (KeyError("gevent: no network here"), [("cancelled", "a.b")]),
+        (NotImplementedError("threads: it goes on"), []),
+    ],
+)
+def test_what_was_cancelled_is_told_also_when_celery_fails_after_it(
+    raised: Exception | None, said: list[tuple[str, str]]
+) -> None:
+    told = Told()
+    request = made(told)
+    request.time_start = 1.5
+    if raised is None:
+        request.cancel(None)
+    else:
+        with pytest.raises(type(raised)):
+            request.cancel(raised)
+    assert told.said == said

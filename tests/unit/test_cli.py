@@ -67,7 +67,7 @@ def test_flags_that_are_settings_name_their_variable(name: str) -> None:
     result = CliRunner().invoke(cli, [name, "--help"], terminal_width=200)
     for line in result.output.splitlines():
         if line.lstrip().startswith("--") and " --help" not in line:
-            assert "env: TASKMON_" in line or line.split()[0] in {"--once", "--dry-run"}, line
+            assert "env: TASKMON_" in line or line.split()[0] in {"--once", "--dry-run", "--cluster"}, line
 
 
 def test_every_command_that_prints_data_can_print_json() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.exceptions import InvalidTaskError
+from celery.worker import state
 from kombu.exceptions import ContentDisallowed, DecodeError
 
 from otel_taskmon import endings, messages
@@ -123,3 +124,26 @@ def test_a_forged_header_does_not_go_before_what_is_known() -> None:
     forged = {"id": "a", "task": "t", "taskmon_execution_id": "x" * 32, "hostname": "evil", "is_eager": True}
     found = messages.of_raw(Raw(forged, {}, None), "w@host", {"taskmon_execution_id": "ours"}, decode=True)
     assert (found.taskmon_execution_id, found.hostname, found.is_eager) == ("ours", "w@host", False)
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "reason"),
+    [
+        (None, 15, "pool process ended: signal 15 (SIGTERM)"),
+        (False, 15, "pool process ended: signal 15 (SIGTERM)"),
+        (0, 15, "worker shut down"),
+        (1, 15, "worker shut down"),
+        (1, 9, "pool process ended: signal 9 (SIGKILL)"),
+    ],
+)
+def test_what_a_cold_shutdown_ends_is_not_the_fault_of_its_process(
+    monkeypatch: pytest.MonkeyPatch, code: object, number: int, reason: str
+) -> None:
+    """Celery 5.3 and 5.4 cancel nothing: they only end the pool."""
+    monkeypatch.setattr(state, "should_terminate", code)
+    name = {9: "SIGKILL", 15: "SIGTERM"}[number]
+    ending = endings.of_failure(
+        WorkerLostError(f"Worker exited prematurely: signal {number} ({name}) Job: 4.")
+    )
+    assert ending is not None
+    assert (ending.state, ending.reason) == ("LOST", reason)

@@ -24,8 +24,9 @@ def test_a_worker_loads_none_of_the_reading_side() -> None:
     code = (
         "import otel_taskmon\nfrom celery import Celery\napp = Celery('a', broker='memory://')\n"
         "otel_taskmon.instrument(app)\n"
-        "from otel_taskmon.exporting import *\n"
-        "build_provider(ExportPlan.from_environment({}), __import__('otel_taskmon.settings').settings.Settings(), 'a')"
+        "from otel_taskmon import exporting, process_outbox, settings, event_exporting\n"
+        "plan, wanted = exporting.ExportPlan.from_environment({}), settings.Settings.from_environment()\n"
+        "exporting.build_provider(plan, wanted, process_outbox.shared(wanted), 'a')"
     )
     names = loaded_after(code)
     assert "celery" in names

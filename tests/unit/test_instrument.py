@@ -195,3 +195,22 @@ print(json.dumps([bool(published), answers, current, sum(_safely.failures().valu
         *(True, [3, "KeyError"], False, True),
         *("args:dropped,kwargs:dropped,result:dropped", "SUCCESS", "shop", "FAILURE", "ERROR"),
     ]
+
+
+def test_zero_code_is_silent_and_follows_a_distros_arguments() -> None:
+    code = """
+import logging
+from otel_taskmon.zero_code import pre_instrument
+said = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        said.append(record.getMessage())
+logging.getLogger().addHandler(Keep())
+pre_instrument()
+before = look()
+CeleryInstrumentor().instrument(skip_dep_check=True)
+silent = list(said)
+CeleryInstrumentor().instrument(skip_dep_check=True, use_span_links=True)
+print(json.dumps([before, silent, look(), CeleryInstrumentor()._use_span_links]))
+"""
+    assert in_a_process(code) == [ARRANGED, [], ARRANGED, True]

@@ -137,7 +137,7 @@ def test_nothing_of_ours_reaches_the_worker(bench: Bench) -> None:
         lambda: main.received(request),
         lambda: main.accepted(request),
         lambda: main.failed(request, WorkerLostError("x")),
-        lambda: main.cancelled(a_request(), shutting_down=True),
+        lambda: main.cancelled(a_request()),
         lambda: main.revoked(sender=pay, request=None),
         lambda: main.unknown(sender=None, message=message),
         lambda: main.rejected(sender=None, message=message),

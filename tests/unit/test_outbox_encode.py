@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as PbLogRecord
@@ -16,11 +17,18 @@ from opentelemetry.sdk._logs import LogRecordLimits, ReadableLogRecord, ReadWrit
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    set_span_in_context,
+)
 from opentelemetry.trace.span import TraceState
 from opentelemetry.trace.status import Status, StatusCode
 
-from otel_taskmon.outbox.encode import encode_log, encode_span
+from otel_taskmon.outbox.encode import encode_event, encode_log, encode_span
 from otel_taskmon.outbox.request import join
 from otel_taskmon.outbox.source import Source, Sources
 
@@ -35,6 +43,7 @@ scalars = st.one_of(
     st.floats(),
     st.binary(max_size=200),
 )
+facts = st.one_of(text, st.booleans(), st.integers(-(1 << 63), (1 << 63) - 1))
 values = st.recursive(
     st.one_of(st.none(), scalars),
     lambda inner: st.one_of(
@@ -208,3 +217,22 @@ def test_sources_made_anew_in_every_call_take_bounded_memory_and_stay_equal() ->
     packed = {sources.packed(RESOURCE, InstrumentationScope("s", "1")) for _ in range(1_000)}
     assert len(packed) == 1
     assert len(sources._known) <= 256
+
+
+@given(text, st.dictionaries(st.text(min_size=1), facts, max_size=6), times, st.one_of(st.none(), contexts))
+def test_an_event_means_what_the_sdk_would_have_sent(
+    name: str, said: dict[str, Any], at_ns: int, context: SpanContext | None
+) -> None:
+    record = LogRecord(
+        timestamp=at_ns,
+        observed_timestamp=at_ns,
+        context=set_span_in_context(NonRecordingSpan(context)) if context is not None else Context(),
+        severity_number=SeverityNumber.INFO,
+        severity_text="INFO",
+        event_name=name,
+        attributes=said,
+    )
+    ours = PbLogRecord.FromString(encode_event(name, said, at_ns, context))
+    theirs = PbLogRecord.FromString(encode_log(ReadWriteLogRecord(record, RESOURCE, SCOPE)))
+    theirs.ClearField("body")  # ours has none, theirs an empty one
+    assert ours == theirs

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 
 from otel_taskmon.errors import SettingError
 from otel_taskmon.outbox.limits import Signal
-from otel_taskmon.outbox.transport import connect, protocol_of
+from otel_taskmon.outbox.transport import connect, default_endpoint, protocol_of
 from otel_taskmon.outbox.transport_grpc import GrpcTransport, retry_delay_s
 from otel_taskmon.outbox.transport_http import HttpTransport, retry_after_s
 
@@ -97,3 +97,17 @@ def test_a_process_that_only_writes_loads_no_library_that_sends() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("environ", "endpoint"),
+    [
+        ({}, "http://127.0.0.1:4318/v1/logs"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http://127.0.0.1:4317"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://traces/"}, "http://127.0.0.1:4318/v1/logs"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, None),
+        ({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://collector:4318/logs"}, None),
+    ],
+)
+def test_the_default_endpoint_is_an_ipv4_address(environ: dict[str, str], endpoint: str | None) -> None:
+    assert default_endpoint(Signal.LOGS, environ) == endpoint

@@ -296,9 +296,9 @@ def test_a_huge_value_costs_no_more_than_what_is_kept_of_it(value: object) -> No
     encoder = whole()
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         text = encoder.encode([value]).text
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
         assert len(text.encode()) <= 16_384
     # 0.02 to 1.5 ms on a slow core; reading all of such a value takes at least 20
     assert min(times) < 0.005

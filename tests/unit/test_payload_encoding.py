@@ -381,7 +381,7 @@ def test_what_cannot_be_read_at_all_is_noted_counted_and_loses_no_record() -> No
     encoder = PayloadEncoder(Settings())
     encoder.redactor = Broken()  # type: ignore[assignment]
     before = _safely.failures().get("encoding args", 0)
-    assert encoder.encode(["x"]) == ('"<not recorded: RecursionError>"', ("args:dropped",))
+    assert encoder.encode(["x\n"]) == ('"<not recorded: RecursionError>"', ("args:dropped",))
     assert _safely.failures()["encoding args"] == before + 1
 
 

@@ -174,7 +174,7 @@ MEGABYTE = 1_000_000
 )  # fmt: skip
 def test_a_megabyte_of_hostile_text_takes_bounded_time(unit: str) -> None:
     text = unit * (MEGABYTE // len(unit)) + "@</password:"
-    started = time.perf_counter()
+    started = time.thread_time()
     REDACTOR.mask(text)
     # 0.01 to 0.8 s on a slow core; what is not linear takes minutes
-    assert time.perf_counter() - started < 8
+    assert time.thread_time() - started < 8

@@ -37,7 +37,13 @@ SOURCED = (
 )
 UNSOURCED = (
     *("report_oldest", "report_queue_lengths", "overview_tasks", "overview_queues", "overview_workers"),
-    "queue_depth_at",
+    *(
+        "queue_depth_at",
+        "queue_history_depth",
+        "queue_history_published",
+        "queue_history_taken",
+        "queue_flow",
+    ),
 )
 EMPTY_RANGE = ReportRange(ReportFilter(), 0, 0, "executions", (), datetime.now(UTC))
 
@@ -61,6 +67,9 @@ def expanded() -> dict[str, str]:
     others = (
         "tasks_by_key run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_hours keys_of_task "
         "executions_of_task related_by_id children_of_task count_children trace_spans "
+        "migrations_table raw_columns raw_engine store_version known_clusters known_macros "
+        "migration_lock_take migration_lock_renew migration_lock_holder migration_lock_drop "
+        "doctor_tables doctor_oldest doctor_rights doctor_users doctor_refreshes doctor_probe "
         "applied_migrations record_migration known_queues record_audit server_time retention_current retention_keep "
         "log_sizes workers_seen retention_for_ever retention_by_part retention_by_row "
         "purge_preview purge_select_tasks purge_select_traces purge_free_space purge_forget "
@@ -141,13 +150,13 @@ def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) ->
 def test_the_filter_binds_what_the_questions_name() -> None:
     others = (
         "recent_us failed_only ran_only left_out lines window_us split_us sort offset oldest_us execution_ids queues "
-        "moments_us "
+        "moments_us queue "
         "limit bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
         "names apps older_us before_s before_us workers_before_us complete_since_s "
         "purge chunk chunks everything hours since_us "
         "tables column failure_hours actor role action target affected detail "
         "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name "
-        "checksum program"
+        "checksum program holder"
     )
     given = set(filter_parameters(TaskFilter())) | set(others.split())
     for form, text in expanded().items():

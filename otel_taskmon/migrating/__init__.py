@@ -1,0 +1,1 @@
+"""Around ``otel_taskmon.migrate``: whether the target is fit for it, one run at a time, its SQL alone, clusters."""
