@@ -171,7 +171,7 @@ def test_filters_and_search_everywhere_the_same(reader: Client, case: str) -> No
     assert span.count == len(expected)
     assert span.oldest == min((r.first_published_at for r in rows), default=None)
     assert span.newest == max((r.first_published_at for r in rows), default=None)
-    assert span.kept_days == 30
+    assert span.kept_hours == 720
     histogram = overview.histogram(reader, wanted)
     assert sum(b.count for b in histogram.buckets) == len(expected)
     facets = overview.facets(reader, wanted)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kombu.connection import Connection
 from redis import Redis
 from streamlit.testing.v1 import AppTest
 
@@ -119,6 +120,28 @@ def test_filters_and_pages(store: Store, redis: Redis, queue: str) -> None:
     page = open_page(store.url, QUEUES_PAGE, {"queue": queue, "priority": "9", "start": "x"})
     assert "No message fits the filters, of 250 in the queue" in texts(page)
     assert "start" in page.warning[0].value
+
+
+def test_the_longest_is_shown_first_and_kept_by_a_filter(
+    store: Store, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = broker.url.removesuffix("/0") + "/9"
+    monkeypatch.setenv("TASKMON_BROKER_URL", url)
+    queue_cache.forget()
+    kind: Any = Connection
+    with kind(url) as connection:
+        for name in ("long", "short"):
+            connection.SimpleQueue(name).close()
+    with Redis.from_url(url) as redis:
+        push(redis, "short", [message("shop.t1", "x", queue="short")])
+        push(redis, "long", (message(f"shop.t{n % 2}", f"id-{n}", queue="long") for n in range(4)))
+        page = open_page(store.url, QUEUES_PAGE)
+        assert [row[:2] for row in table(page, "Queues")] == [["long", "4"], ["short", "1"]]
+        push(redis, "short", (message("shop.t1", f"y-{n}", queue="short") for n in range(9)))
+        queue_cache.forget()
+        page.selectbox(key="queues.filter.task").set_value("shop.t1").run()
+        assert [row["Task id"] for row in waiting(page)] == ["id-1", "id-3"]
+        assert [row[:2] for row in table(page, "Queues")] == [["short", "10"], ["long", "4"]]
 
 
 def test_above_the_limit_it_says_that_it_estimates(
