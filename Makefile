@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install lint types contracts unit integration e2e chromium clean bench-queries bench-overhead
+.PHONY: help demo test install lint types contracts unit integration e2e chromium rabbitmq clean bench-queries bench-reports bench-overhead bench-hang truth test-matrix test-soft-limits
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## broker, store, worker, publisher and viewer, on real tasks (ARGS="--once": run the load, check the counts, exit)
 	@$(BIN)/taskmon demo $(ARGS)
 
-test: $(STAMP) chromium lint types contracts ## everything a change needs: ruff, mypy, import contracts, all tests
+test: $(STAMP) chromium rabbitmq collector-if-go lint types contracts ## everything a change needs: ruff, mypy, import contracts, all tests
 	@echo "==> tests (about ten minutes on two cores)"
 	@$(PYTEST) $(ARGS)
 
@@ -46,11 +46,28 @@ contracts: $(STAMP)
 unit: $(STAMP) ## the tests that need no network
 	@$(PYTEST) tests/unit $(ARGS)
 
-integration: $(STAMP) ## the tests with a real broker, real workers and the real store
+integration: $(STAMP) rabbitmq collector-if-go ## the tests with a real broker, real workers and the real store
 	@$(PYTEST) tests/integration $(ARGS)
 
 e2e: $(STAMP) chromium ## the tests in a real browser; they draw docs/screenshots
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+.PHONY: collector collector-if-go test-outage bench-ingest
+collector: ## build/collector/…/otelcol-taskmon: the Collector of collector-config, from Go modules, once per manifest
+	@$(PYTHON) collector-config/build.py
+
+collector-if-go:
+	@$(PYTHON) collector-config/build.py >/dev/null || { [ $$? = 3 ] && echo "==> the tests with the real Collector will be skipped (they fail under CI)"; }
+
+test-outage: $(STAMP) collector ## the store away for 60 s under 500 tasks/s through the real Collector; prints the counts (3 minutes)
+	@$(BIN)/python -m pytest -q -s tests/outage/sixty_seconds.py $(ARGS)
+
+.PHONY: test-jaeger compose-check
+test-jaeger: $(STAMP) collector ## the same spans by a real Jaeger's API and in the tables, and Jaeger away (the first time builds Jaeger: 6 minutes)
+	@$(BIN)/python -m pytest -q -s tests/jaeger/same_spans.py $(ARGS)
+
+compose-check: $(STAMP) ## docker-compose.yml as Docker Compose reads it, and its services run without Docker
+	@$(BIN)/python -m pytest -q tests/unit/test_compose.py tests/integration/test_compose_services.py $(ARGS)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
@@ -58,11 +75,39 @@ chromium:
 	    echo "==> installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "==> no Chromium found: the browser tests will be skipped (they fail under CI)"; fi; }
 
+rabbitmq:
+	@command -v rabbitmq-server >/dev/null || test -x /usr/sbin/rabbitmq-server || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "==> installing RabbitMQ for the tests of queues"; apt-get update -qq && \
+	    RUNLEVEL=1 apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
+	  else echo "==> no RabbitMQ found: its tests will be skipped (they fail under CI)"; fi; }
+
 bench-queries: $(STAMP) ## the viewer's queries at a million tasks
 	@$(BIN)/python -m bench.queries $(ARGS)
+
+bench-reports: $(STAMP) ## reports, statistics and overview over ten days (ARGS="--tasks 10000000": the size of the goal)
+	@$(BIN)/python -m bench.reports $(ARGS)
+
+bench-queues: $(STAMP) ## looking at queues and purging them, a million messages on Redis
+	@$(BIN)/python -m bench.queues $(ARGS)
 
 bench-overhead: $(STAMP) ## what a task costs in the worker, beside the stock instrumentation
 	@$(BIN)/python -m bench.overhead $(ARGS)
 
-clean: ## remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+bench-hang: $(STAMP) ## tasks and the worker's end beside a collector that never answers
+	@$(BIN)/python -m bench.hung_collector $(ARGS)
+
+bench-ingest: $(STAMP) collector ## spans/s and CPU per span: our receiver, the Collector, and raw spans alone
+	@$(BIN)/python -m bench.ingest $(ARGS)
+
+truth: $(STAMP) ## what is recorded held against what was executed, ours beside stock (ARGS=--write-docs: into the docs)
+	@$(BIN)/python -m tests.truth $(ARGS)
+
+test-soft-limits: $(STAMP) ## a soft time limit at 1 000 points of our code (half a minute)
+	@SOFT_LIMIT_POINTS=1000 $(BIN)/python -m pytest -q tests/integration/test_soft_limit_points.py $(ARGS)
+
+test-matrix: $(STAMP) ## the worker's tests on Celery 5.3 to 5.7, an environment each (ARGS="--only 5.3,5.5")
+	@$(BIN)/python -m tests.matrix $(ARGS)
+
+clean: ## remove .venv, .matrix and caches
+	rm -rf $(VENV) .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,13 +1,15 @@
 """The Celery app of the overhead bench: the same no-op task, plain, with the stock instrumentation, or with ours.
 
-``BENCH_VARIANT`` says which, ``BENCH_BROKER`` where. Stock and ours export with the same batch processor over
-OTLP/HTTP to the same endpoint, every 500 ms.
+``BENCH_VARIANT`` says which, ``BENCH_BROKER`` where. Stock exports with a batch processor over OTLP/HTTP, every 500 ms;
+ours through its outbox to the same endpoint, as often.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from pathlib import Path
 
 from celery import Celery, signals
 
@@ -25,6 +27,15 @@ app.conf.update(
 @app.task(name="bench.tasks.noop")
 def noop(*_args: object, **_kwargs: object) -> None:
     """Nothing, so that all time is overhead."""
+
+
+@app.task(name="bench.tasks.nap")
+def nap(seconds: float) -> None:
+    """Sleeps; when it began and ended (monotonic, s) goes to the end of the file ``BENCH_TIMES``."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    with Path(os.environ["BENCH_TIMES"]).open("a") as times:
+        times.write(f"{began} {time.monotonic()}\n")
 
 
 def _stock() -> None:
@@ -65,8 +76,17 @@ def publish(count: int, payload_bytes: int) -> None:
             noop.apply_async(args, {"order_id": n, "lang": "en", "express": False}, producer=producer)
 
 
+def publish_naps(count: int, seconds: float) -> None:
+    with app.producer_pool.acquire(block=True) as producer:
+        for _ in range(count):
+            nap.apply_async((seconds,), producer=producer)
+
+
 if __name__ == "__main__":
-    publish(int(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[1] == "nap":
+        publish_naps(int(sys.argv[2]), float(sys.argv[3]))
+    else:
+        publish(int(sys.argv[1]), int(sys.argv[2]))
     if VARIANT == "stock":
         from opentelemetry import trace
 

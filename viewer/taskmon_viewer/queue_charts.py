@@ -81,9 +81,9 @@ def flow_chart(history: QueueHistory) -> Any:
 
 
 def oldest_text(history: QueueHistory) -> str:
-    """The longest that a message had waited at any sample; "" where no sample says."""
+    """The longest that a message had waited at any sample; "" where no sample says, or nothing waited."""
     known = [bucket.oldest_seconds for bucket in history.buckets if bucket.oldest_seconds is not None]
-    return f"The longest wait seen in the queue was {duration(max(known) * 10**9)}." if known else ""
+    return f"The longest wait seen in the queue was {duration(max(known) * 10**9)}." if any(known) else ""
 
 
 def _when(bucket: QueueBucket) -> dict[str, object]:
@@ -101,12 +101,18 @@ def _time_axis() -> Any:
 def _lines(
     data: list[dict[str, Any]], colors: dict[str, str], title: str, tooltip: list[Any], *, points: bool
 ) -> Any:
+    top = max((row["value"] or 0 for row in data), default=0)
     return (
         alt.Chart({"values": data}, height=HEIGHT)
         .mark_line(strokeWidth=1.5, point={"size": 16} if points else False, interpolate="linear")
         .encode(
             x=_time_axis(),
-            y=alt.Y("value:Q", axis=alt.Axis(title=title, tickCount=5)),
+            y=alt.Y(
+                "value:Q",
+                # of zeros alone a scale of its own would be zero high
+                scale=alt.Scale(domain=[0, top or 1], nice=True),
+                axis=alt.Axis(title=title, tickCount=5),
+            ),
             color=alt.Color(
                 "line:N",
                 scale=alt.Scale(domain=list(colors), range=list(colors.values())),

@@ -22,10 +22,12 @@ def filters(
     app_options = _with(params.app, apps)
     priority_options = [str(n) for n in sorted({*priorities, *range(10), params.priority or 0})]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        _choice("task", "Any task", task_options, params.task or None, 320)
-        _choice("app", "Any app", [named(app) for app in app_options], _shown_app(params.app), 170)
+        _choice(params.queue, "task", "Any task", task_options, params.task or None, 320)
+        _choice(
+            params.queue, "app", "Any app", [named(app) for app in app_options], _shown_app(params.app), 170
+        )
         shown = None if params.priority is None else str(params.priority)
-        _choice("priority", "Any priority", priority_options, shown, 140)
+        _choice(params.queue, "priority", "Any priority", priority_options, shown, 140)
         st.text_input(
             "Task id",
             key=_seed("task_id", params.task_id),
@@ -34,9 +36,15 @@ def filters(
             max_chars=300,
             width=240,
             on_change=_changed,
+            args=(params.queue,),
         )
         st.button(
-            "All", type="tertiary", disabled=params.wanted.everything, on_click=_drop, help="Drop all filters"
+            "All",
+            type="tertiary",
+            disabled=params.wanted.everything,
+            on_click=_drop,
+            args=(params.queue,),
+            help="Drop all filters",
         )
 
 
@@ -48,7 +56,9 @@ def _with(chosen: str | None, found: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*([] if chosen is None else [chosen]), *found]))[:1_000]
 
 
-def _choice(name: str, placeholder: str, options: list[str], chosen: str | None, width: int) -> None:
+def _choice(
+    queue: str, name: str, placeholder: str, options: list[str], chosen: str | None, width: int
+) -> None:
     st.selectbox(
         safe_label(placeholder),
         options,
@@ -60,6 +70,7 @@ def _choice(name: str, placeholder: str, options: list[str], chosen: str | None,
         label_visibility="collapsed",
         width=width,
         on_change=_changed,
+        args=(queue,),
     )
 
 
@@ -75,10 +86,11 @@ def _value(name: str) -> str | None:
     return str(found) if found else None
 
 
-def _changed() -> None:
+def _changed(queue: str) -> None:
     task, app, priority, task_id = (_value(name) for name in ("task", "app", "priority", "task_id"))
     change_queue_params(
         lambda params: params.changed(
+            queue=queue,
             task=task or "",
             app="" if app == NONE_LABEL else app,
             priority=int(priority) if priority else None,
@@ -87,5 +99,7 @@ def _changed() -> None:
     )
 
 
-def _drop() -> None:
-    change_queue_params(lambda params: params.changed(task="", app=None, priority=None, task_id=""))
+def _drop(queue: str) -> None:
+    change_queue_params(
+        lambda params: params.changed(queue=queue, task="", app=None, priority=None, task_id="")
+    )

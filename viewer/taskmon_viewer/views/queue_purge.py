@@ -33,9 +33,9 @@ def purge_buttons(queue: str, wanted: Wanted) -> None:
         elif not selection.everything and st.button(
             "Purge what fits the filters …", icon=":material/filter_alt:", key="queues.purge.some"
         ):
-            _ask(queue, selection)
+            _count_and_ask(queue, selection)
         if st.button("Purge the whole queue …", icon=":material/delete_sweep:", key="queues.purge.all"):
-            _ask(queue, Wanted())
+            _count_and_ask(queue, Wanted())
 
 
 def say_purged() -> None:
@@ -52,14 +52,19 @@ def say_purged() -> None:
     st.code(result.problem, language=None, wrap_lines=True)
 
 
-@st.dialog("Purge?")
-def _ask(queue: str, wanted: Wanted) -> None:
+def _count_and_ask(queue: str, wanted: Wanted) -> None:
+    """Counted once: what is confirmed is what was shown."""
     try:
         with st.spinner("Counting …"):
             planned = queue_broker.ask_plan(queue_broker.address(), queue, wanted)
     except TaskmonError as error:
         _failed(error)
         return
+    _ask(planned)
+
+
+@st.dialog("Purge?")
+def _ask(planned: PurgePlan) -> None:
     say_plan(planned)
     if not planned.depth or planned.matching == 0:
         st.caption("There is nothing to remove.")
@@ -70,7 +75,7 @@ def _ask(queue: str, wanted: Wanted) -> None:
             st.rerun()
         # Not disabled until the name fits: the browser sends what was typed only with the click.
         sure = st.button("Purge", type="primary", key="queues.purge.yes")
-    if sure and typed != queue:
+    if sure and typed != planned.queue:
         st.error("That is not its name; nothing was removed.")
     elif sure:
         purge_now(planned)

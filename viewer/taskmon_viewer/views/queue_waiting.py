@@ -22,7 +22,6 @@ def waiting_section(queue: str, params: QueueParams) -> None:
     counts = queue_cache.counts(queue)
     _fill(counts, params)
     st.markdown("**Waiting now**")
-    # The queue shown may be the longest one, which another can become: what is purged is named.
     filters(params, counts.by_task, counts.by_app, counts.by_priority)
     page = queue_cache.page(queue, params.wanted, params.start)
     _list(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import streamlit as st
@@ -52,11 +52,14 @@ def render() -> None:
     if known.problem is not None:
         shown_with_broker(lambda: _raise(known.problem))
     if not known.states:
-        _no_queues()
+        if known.store_is_well and known.problem is None:
+            _no_queues()
         return
     _queues(params, known, now)
     chosen = params.queue or known.states[0].queue
     st.subheader(safe_label(named(chosen)), anchor=False)
+    # The longest one may be another at the next look: whoever filters or turns pages stays with this one.
+    params = replace(params, queue=chosen)
     if known.store_is_well:
         shown_with_store(lambda: history_section(chosen, params, now))
     live = known.live
@@ -168,8 +171,6 @@ def _said_by(known: _Known, now: datetime) -> None:
 
 
 def _no_queues() -> None:
-    if isinstance(st.session_state.get("taskmon.outage_since"), datetime):
-        return
     st.info(
         "No queue is known. Workers that run with otel-taskmon tell of their queues every 10 seconds "
         "(`TASKMON_QUEUE_DEPTH`), and tasks that are published tell theirs: start a worker, or publish a task.",
