@@ -13,7 +13,6 @@ from clickhouse_connect.driver.external import ExternalData
 
 from tests.support.store import Store, running_store
 
-pytest.importorskip("aiohttp", reason="clickhouse-connect's asynchronous client is its extra [async]")
 pytestmark = pytest.mark.integration
 
 

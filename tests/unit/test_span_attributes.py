@@ -52,7 +52,7 @@ def test_texts_numbers_and_booleans_go_there_directly() -> None:
         {"a": {"b": {"c": object}}},
         {"a": object()},
     ],
-    ids=str,
+    ids=["ours", "none", "one", "no key", "null", "list", "nested", "object"],
 )
 @pytest.mark.parametrize(
     "limits",
