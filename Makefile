@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
-# Two at a time: most tests wait for a worker, a store or a browser.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Three at a time: most tests wait for a worker, a store or a browser.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install lint types contracts unit integration e2e chromium rabbitmq clean bench-queries bench-reports bench-overhead bench-hang truth test-matrix test-soft-limits
+.PHONY: help demo test test-slow install lint types contracts unit integration e2e chromium rabbitmq clean bench-queries bench-reports bench-overhead bench-hang truth test-matrix test-soft-limits
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,9 +26,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## broker, store, worker, publisher and viewer, on real tasks (ARGS="--once": run the load, check the counts, exit)
 	@$(BIN)/taskmon demo $(ARGS)
 
-test: $(STAMP) chromium rabbitmq collector-if-go lint types contracts ## everything a change needs: ruff, mypy, import contracts, all tests
+test: $(STAMP) chromium collector-if-go lint types contracts ## what every change needs: ruff, mypy, import contracts, all tests but the slow ones
 	@echo "==> tests (about ten minutes on two cores)"
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m 'not slow' $(ARGS)
+
+test-slow: $(STAMP) rabbitmq collector-if-go ## the tests that take long: RabbitMQ, faults at every hook, the services of Compose, Go's client
+	@$(PYTEST) -m slow $(ARGS)
 
 lint: $(STAMP)
 	@echo "==> ruff"

@@ -118,6 +118,7 @@ def test_all_that_there_is_may_be_selected(broker: Broker, redis: Redis) -> None
 WORKER = "tests.apps.order_keeper"
 
 
+@pytest.mark.slow
 def test_while_a_publisher_and_a_worker_go_on(
     broker: Broker, redis: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
@@ -213,6 +214,7 @@ def test_interrupted_between_steps_says_what_is_gone(broker: Broker, redis: Redi
     assert (redis.llen("q"), redis.llen("q\x06\x169")) == (750, 1_000)
 
 
+@pytest.mark.slow
 def test_connection_lost_in_the_middle(broker: Broker, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker does not answer any more; it comes back after we have given up."""
     monkeypatch.setattr(connection, "ANSWER_S", 1.0)

@@ -27,7 +27,7 @@ from tests.conftest import missing
 from tests.support.rabbitmq import RabbitMQ, find_rabbitmq, running_rabbitmq
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP_OF = AppNames().of
 

@@ -13,7 +13,7 @@ from tests.support.made_tasks import MADE, RECORDS
 from tests.support.store import running_store
 from tests.support.stored_tasks import insert
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
 
 UNKNOWN_TABLE, READONLY, AUTHENTICATION_FAILED = 60, 164, 516
 

@@ -15,7 +15,7 @@ from tests.support.processes import Child
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP = "tests.apps.odd"
 PUBLISH = """

@@ -17,7 +17,7 @@ from tests.support.processes import free_port
 from tests.support.store import running_store, start_store
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 QUESTION = (
     "SELECT count(), countIf(worker LIKE 'shop@%') FROM otel.celery_task_runs FINAL WHERE state = 'SUCCESS'"

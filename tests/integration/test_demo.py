@@ -81,6 +81,7 @@ def test_once_agrees_with_the_tables(tmp_path: Path) -> None:
     assert numbers["publishes", ""][1] > 200
 
 
+@pytest.mark.slow
 def test_once_fails_with_the_instrumentation_off(tmp_path: Path) -> None:
     with demo(tmp_path / "demo.log", "--once", env={"TASKMON_ENABLED": "false"}) as child:
         code = wait_for_end(child, 120)
@@ -116,6 +117,7 @@ def test_a_child_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:
     assert left == []
 
 
+@pytest.mark.slow
 def test_a_kept_directory_counts_its_own_load_only_and_a_taken_port_is_replaced(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     with demo(tmp_path / "first.log", "--once", "--data-dir", str(kept)) as child:

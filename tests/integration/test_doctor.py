@@ -174,6 +174,7 @@ def test_an_endpoint_that_does_not_answer(store: Store, protocol: str) -> None:
     assert not of(findings, "probe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "subject", "level", "said"),
     [

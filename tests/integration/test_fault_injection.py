@@ -15,7 +15,7 @@ from tests.support.faults import Faults, faulty_worker
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 KINDS = (
     "ValueError",

@@ -23,7 +23,7 @@ from tests.support.store import Store, running_store
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP = "tests.apps.blocking"
 SECOND_NS = 10**9

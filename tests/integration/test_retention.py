@@ -131,6 +131,7 @@ def test_a_cut_deletes_what_is_older_from_every_table_with_no_traffic(tmp_path: 
         assert ttls(running)["celery_task_runs"] == ""
 
 
+@pytest.mark.slow
 def test_rows_that_grow_old_later_go_too(tmp_path: Path) -> None:
     with store(tmp_path, TASKMON_DATA_MAX_AGE="1") as running:
         almost = (datetime.now(UTC) - EPOCH - timedelta(minutes=59, seconds=50)).total_seconds()

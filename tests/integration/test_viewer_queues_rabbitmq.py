@@ -18,7 +18,7 @@ from tests.support.stored_tasks import insert, run, send
 from tests.support.viewer import components, elements, open_page, texts
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 QUEUE = "mails"
 NAMES = ["shop.mail", "shop.mail", "crm.mail"]
