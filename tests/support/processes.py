@@ -38,6 +38,7 @@ class Child:
     def __init__(self, args: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None) -> None:
         self.args = list(args)
         self.log = log
+        self._session_killed = False
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 self.args,
@@ -76,8 +77,8 @@ class Child:
         wait_until(listening, f"port {port} of {self.args[:3]}", timeout=timeout, context=self.output)
 
     def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        """Nothing once it has ended: its number may be another program's by then."""
+        self.process.send_signal(number)
 
     def stop(self, number: int = SIGTERM, timeout: float = 15.0) -> int:
         """End it and everything in its session; its exit code."""
@@ -88,9 +89,22 @@ class Child:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, SIGKILL)
+            self._kill_session()
         return self.process.wait(max(1.0, deadline - time.monotonic()))
+
+    def _kill_session(self) -> None:
+        """What it started and left behind.
+
+        A number is given anew only when no process of its group is left. Then a process that has it is somebody
+        else's, and so is its group: numbers come round within minutes where many tests run.
+        """
+        if self._session_killed or (
+            self.process.returncode is not None and Path(f"/proc/{self.pid}").exists()
+        ):
+            return
+        self._session_killed = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, SIGKILL)
 
     def __enter__(self) -> Self:
         return self
