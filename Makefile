@@ -26,11 +26,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## broker, store, worker, publisher and viewer, on real tasks (ARGS="--once": run the load, check the counts, exit)
 	@$(BIN)/taskmon demo $(ARGS)
 
-test: $(STAMP) chromium collector-if-go lint types contracts ## what every change needs: ruff, mypy, import contracts, all tests but the slow ones
+test: $(STAMP) chromium lint types contracts ## what every change needs: ruff, mypy, import contracts, all tests but the slow ones
 	@echo "==> tests (about ten minutes on two cores)"
 	@$(PYTEST) -m 'not slow' $(ARGS)
 
-test-slow: $(STAMP) rabbitmq collector-if-go ## the tests that take long: RabbitMQ, faults at every hook, the services of Compose, Go's client
+test-slow: $(STAMP) rabbitmq collector-if-go ## the tests that take long: the real Collector, RabbitMQ, faults at every hook, purging, retention, Compose
 	@$(PYTEST) -m slow $(ARGS)
 
 lint: $(STAMP)

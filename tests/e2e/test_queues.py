@@ -13,7 +13,7 @@ from tests.e2e.conftest import SCREENSHOTS, Demo
 from tests.e2e.pages import query_of, settled
 from tests.support.queued_messages import ids, message, push
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TASKS = ("reports.tasks.monthly_report", "shop.tasks.send_mail", "<b>reindex</b>")
 QUEUE = "backlog"

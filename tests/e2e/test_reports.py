@@ -13,7 +13,7 @@ from otel_taskmon.queries.report_model import ReportKey
 from tests.e2e.conftest import Demo
 from tests.e2e.pages import based_on, in_log, query_of, settled
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TABLE = {key: f'[aria-label="{report.title(20)}"]' for key, report in REPORTS.items()}
 CLICKED = ["task_runs_by_state", "tasks_top_failed", "tasks_throughput_by_state", "task_statistics"]

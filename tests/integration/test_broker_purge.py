@@ -20,7 +20,7 @@ from tests.support.queued_messages import ids, message, push
 from tests.support.waiting import wait_until
 from tests.support.workers import start_worker
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP_OF = AppNames().of
 MESSAGES = 20_000

@@ -12,7 +12,7 @@ from tests.support.processes import free_port
 from tests.support.rewriting_proxy import answering, rewriting
 from tests.support.store import Store, running_store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

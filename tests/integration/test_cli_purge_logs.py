@@ -23,7 +23,7 @@ from tests.support.processes import free_port
 from tests.support.store import Store, running_store, start_store
 from tests.support.stored_tasks import EPOCH, Event, at, event, insert
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 WORKER_EVENTS = [
     Event(

@@ -17,7 +17,7 @@ from tests.support.processes import free_port
 from tests.support.queued_messages import ids, message, push
 from tests.support.store import Store, running_store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

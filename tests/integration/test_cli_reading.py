@@ -20,7 +20,7 @@ from tests.support.processes import free_port
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import EPOCH, Event, at, insert
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NOW = (datetime.now(UTC) - EPOCH).total_seconds()
 

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.external import ExternalData
 
 from tests.support.store import Store, running_store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

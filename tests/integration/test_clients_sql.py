@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.support.store import running_store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NEED_A_SCHEMA = {"AvroConfluent", "CapnProto", "Protobuf", "ProtobufList", "ProtobufSingle", "Template"}
 NO_TEXT_OF_OURS = {"MySQLWire", "PostgreSQLWire", "Null", "Avro"}

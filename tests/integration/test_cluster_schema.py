@@ -25,7 +25,7 @@ from tests.support.processes import ROOT
 from tests.support.rewriting_proxy import rewriting
 from tests.support.store import Store, running_store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

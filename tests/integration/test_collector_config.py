@@ -19,7 +19,7 @@ from tests.support.collector import (
 )
 from tests.support.processes import free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
 
 SECRETS = {"TASKMON_OTLP_TOKEN": "t", "CLICKHOUSE_PASSWORD": "p"}
 CLUSTER = {"CLICKHOUSE_ENDPOINT": "clickhouse://ch1:9440,ch2:9440?secure=true"}

@@ -11,7 +11,7 @@ from tests.support.collector import BUILD_TIMEOUT, Collector
 from tests.support.outages import RAW_EVENTS, RAW_ROWS, Lives, bodies, compute_hours, number, wait_for_all
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 240)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 240)]
 
 ROWS = 100
 """Tasks per request."""

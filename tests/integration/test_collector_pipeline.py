@@ -19,7 +19,7 @@ from tests.support.store import Store, running_store
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
 
 DAY_NS = 86_400_000_000_000
 IN_2200 = 84_006 * DAY_NS

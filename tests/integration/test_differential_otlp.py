@@ -25,7 +25,7 @@ from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(BUILD_TIMEOUT + 180)]
 
 METRICS = [table for table in TABLES if "metrics" in table]
 PUBLISH = """

@@ -15,7 +15,7 @@ from tests.support.processes import ROOT
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import EPOCH, Event, event, insert, run
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NOW = (datetime.now(UTC) - EPOCH).total_seconds()
 BOOT: dict[str, Any] = {"taskmon.worker.boot_id": "boot-1"}

@@ -19,7 +19,7 @@ from tests.support.processes import ROOT
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import insert
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = {

@@ -19,7 +19,7 @@ from tests.support.processes import Child
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 RUN_20 = "rs = [add.delay(n, 1) for n in range(20)]\n[r.get(20) for r in rs]\nanswer([r.id for r in rs])"
 

@@ -23,7 +23,7 @@ from tests.support.store import running_store
 from tests.support.waiting import wait_until
 from tests.support.workers import start_worker, worker_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 Gauge = tuple[str, str, int, int]
 """Name, queue, value, time in ns."""

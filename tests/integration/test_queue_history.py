@@ -12,7 +12,7 @@ from otel_taskmon.queries.queue_history import QueueFlow, last_samples, queue_fl
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import at, insert, run, send
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 GAUGE = ["TimeUnix", "MetricName", "Attributes", "Value"]
 MINUTES = 30

@@ -19,7 +19,7 @@ from tests.support.store import Store, start_store
 from tests.support.stored_tasks import EPOCH, Record, at, event, insert, run, send
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NOW = (datetime.now(UTC) - EPOCH).total_seconds()
 TIME = {

@@ -15,7 +15,7 @@ from otel_taskmon.demo.broker import Broker
 from tests.support.faults import faulty_worker
 from tests.support.otlp_sink import OtlpSink
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 POINTS = int(os.environ.get("SOFT_LIMIT_POINTS", "200"))
 FIRST = 40

@@ -17,7 +17,7 @@ from tests.support.store import Store, running_store
 from tests.support.stored_tasks import insert, run
 from tests.support.viewer import elements, open_page, texts
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

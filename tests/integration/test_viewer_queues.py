@@ -29,7 +29,7 @@ from tests.support.stored_tasks import at, insert, run
 from tests.support.viewer import components, elements, open_page, texts
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/p.png)"
 NAMES = [column.label for column in WAITING_COLUMNS]

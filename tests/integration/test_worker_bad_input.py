@@ -12,7 +12,7 @@ from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP = "tests.apps.odd"
 PUBLISH = """
