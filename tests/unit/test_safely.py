@@ -101,6 +101,7 @@ def test_a_limit_that_cannot_be_sent_again_is_raised_again() -> None:
         leaving_task()
 
 
+@pytest.mark.slow  # it strikes by the clock, which a busy machine bends
 @pytest.mark.parametrize(
     ("mode", "rounds", "expected"),
     [

@@ -24,6 +24,7 @@ def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
 
 def test_a_number_is_signalled_only_while_it_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = Child(["true"], tmp_path / "log")
+    child.process.wait(10)
     child.stop()
     sent: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _number: sent.append(pid))
