@@ -142,7 +142,10 @@ def _snapshot(requests: Iterable[Any]) -> list[Any]:
 
 def pool_size(consumer: Any) -> int | None:
     """How many tasks the pool runs at a time."""
-    found = getattr(getattr(consumer, "pool", None), "num_processes", None)
+    pool = getattr(consumer, "pool", None)
+    # of greenlets, older versions count those that are at work
+    name = "limit" if getattr(pool, "is_green", False) else "num_processes"
+    found = getattr(pool, name, None)
     return found if type(found) is int else None
 
 

@@ -67,7 +67,9 @@ def test_what_a_killed_main_process_left_is_sent_by_the_next_worker(broker: Brok
 def test_a_cold_shutdown_sends_what_is_left(broker: Broker, tmp_path: Path, pool: str) -> None:
     with OtlpSink() as sink:
         environment = worker_environment(broker.url[:-1] + "9", sink.url, **LATE)
-        with start_worker(tmp_path, environment, pool=pool, concurrency=1) as worker:
+        # an older Celery with threads that has taken all it may take looks for more every five seconds only
+        more = ["--prefetch-multiplier=20"]
+        with start_worker(tmp_path, environment, pool=pool, concurrency=1, more=more) as worker:
             ids = run_publisher(tmp_path, environment, RUN_20)
             wait_until(lambda: worker.output().count("succeeded in") == 20, "20 ends", context=worker.output)
             worker.stop(signal.SIGQUIT)
