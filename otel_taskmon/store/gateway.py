@@ -33,6 +33,7 @@ _QUERY_PATHS: Final = frozenset({"/", "/query"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _DRAIN_BODIES: Final = 8
 _EXPIRE_EVERY_S: Final = 5.0
+_LAST_WORD_S: Final = 0.5
 
 Running = Generator[AnswerHead | bytes, None, None]
 
@@ -86,9 +87,17 @@ class Gateway:
             await answer.error(error)
         except Abandoned:
             if body.stopping.done():
-                await answer.error(EngineError(ABORTED, STOPPING))
+                await self._say_stopping(answer)
         except (ClientGone, OSError):
             log.debug("a client went away")
+
+    async def _say_stopping(self, answer: Answer) -> None:
+        """Not to a client that does not read: it would hold up the stop until the server cuts it off with an error."""
+        try:
+            async with asyncio.timeout(_LAST_WORD_S):
+                await answer.error(EngineError(ABORTED, STOPPING))
+        except TimeoutError:
+            log.info("cut off a client that does not read its answer")
 
     async def _answer(self, head: Head, body: Body, answer: Answer) -> None:
         check_origin(head.headers, self._host)

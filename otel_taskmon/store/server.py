@@ -135,6 +135,7 @@ class _Store:
         cut_off.daemon = True
         cut_off.start()
         self._gateway.stop()
+        logging.getLogger("uvicorn.error").addFilter(_not_of_cut_off_clients)
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*serving, grpc.stop(_REQUESTS_DEADLINE_S))
@@ -153,6 +154,12 @@ class _Store:
         _say(f"OTLP over HTTP   http://{host}:{self._settings.otlp_http_port}")
         _say(f"OTLP over gRPC   http://{host}:{self._settings.otlp_grpc_port}")
         _say(READY)
+
+
+def _not_of_cut_off_clients(record: logging.LogRecord) -> bool:
+    """At a stop, connections that do not take their answer are cut off: that is no error of the application."""
+    message = str(record.msg)
+    return not message.startswith(("ASGI callable returned without completing", "Cancel %s running task"))
 
 
 def _config(app: Callable[..., Awaitable[None]]) -> uvicorn.Config:

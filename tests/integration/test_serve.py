@@ -97,6 +97,30 @@ def test_it_stops_within_five_seconds_whatever_runs(tmp_path: Path, number: int)
         assert "ERROR" not in store.child.output()
 
 
+def test_a_client_that_does_not_read_is_cut_off_without_an_error(tmp_path: Path) -> None:
+    with running_store(tmp_path) as store, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", store.http_port))
+        sql = "SELECT number FROM system.numbers"
+        connection.sendall(
+            f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sql)}\r\n\r\n{sql}".encode()
+        )
+        read = "SELECT read_rows FROM system.processes WHERE query LIKE 'SELECT number FROM system.numbers%'"
+        seen: list[bytes] = []
+
+        def held_up() -> bool:
+            seen.append(post(store.url, read).data)
+            return len(seen) > 3 and seen[-1] not in (b"", b"0\n") and len(set(seen[-3:])) == 1
+
+        wait_until(held_up, "the answer to be held up", timeout=20)
+        began = time.monotonic()
+        store.child.signal(signal.SIGTERM)
+        assert store.child.process.wait(10) == 0, store.child.output()
+        assert time.monotonic() - began < 5
+        assert "Traceback" not in store.child.output()
+        assert "ERROR" not in store.child.output()
+
+
 def test_rows_and_passwords_outlive_a_stop_and_a_kill(tmp_path: Path) -> None:
     passwords = []
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
