@@ -155,6 +155,14 @@ def prefetch_count(consumer: Any) -> int | None:
     return found if type(found) is int else None
 
 
+def consumed_queues(consumer: Any) -> list[str] | None:
+    """Names of the queues that the worker takes from, sorted; None is not known (not connected)."""
+    found = getattr(getattr(consumer, "task_consumer", None), "queues", None)
+    if found is None:
+        return None
+    return sorted({name for queue in list(found) if type(name := getattr(queue, "name", None)) is str})
+
+
 def missing_parts() -> list[str]:
     """What this module and ``watched_request`` expect and do not find in the installed Celery."""
     from celery.worker import state, strategy

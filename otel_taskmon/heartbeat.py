@@ -6,6 +6,7 @@ The heartbeat comes from a thread of the operating system: a task that blocks th
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from otel_taskmon.outbox.real_thread import Flag
 
 INTERVAL_S = 10.0
+QUEUES_MAX = 200
+"""Most queues that one heartbeat names."""
 HELD_MAX = 1000
 """Most waiting executions that one heartbeat names; their number is always told."""
 
@@ -94,6 +97,9 @@ class Heartbeat:
         ):
             if value is not None:
                 said[key] = value
+        queues = _celery_worker.consumed_queues(self._consumer)
+        if queues is not None:
+            said[semconv.WORKER_QUEUES] = json.dumps(queues[:QUEUES_MAX])
         self._emit(event, said, None, now)
 
 

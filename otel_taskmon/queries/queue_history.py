@@ -15,6 +15,8 @@ BUCKETS: Final = 90
 FINEST_S: Final = 30
 """Samples come every 10 s: narrower buckets would have gaps where nothing is missing."""
 FLOW_WINDOW: Final = timedelta(minutes=5)
+HEARD_WITHIN: Final = timedelta(hours=1)
+"""A worker that is alive was heard within seconds; the rest is for clocks that differ."""
 """Rates are averages over so long: shorter ones jump, longer ones are late."""
 SAMPLED_WITHIN: Final = timedelta(hours=1)
 """A queue without a sample for so long is not known any more."""
@@ -126,6 +128,12 @@ def last_samples(client: Client, now: datetime) -> list[QueueSample]:
         {"since_us": microseconds(now - SAMPLED_WITHIN), "until_us": microseconds(now), "queues": []},
     )
     return [QueueSample(*row) for row in answer.rows]
+
+
+def queue_workers(client: Client, now: datetime) -> dict[str, int]:
+    """Queue -> how many living workers say that they take from it. Workers without otel-taskmon say nothing."""
+    asked = {"since_us": microseconds(now - HEARD_WITHIN)}
+    return {queue: workers for queue, workers in client.ask(statement("queue_workers"), asked).rows}
 
 
 def queue_flows(client: Client, now: datetime) -> dict[str, QueueFlow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent import futures
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 from otel_taskmon import __version__, semconv
 from otel_taskmon.demo.broker import Broker
+from otel_taskmon.queries.connection import connect
+from otel_taskmon.queries.queue_history import queue_workers
 from tests.support.otlp_sink import Event, OtlpSink, Span, decode, decode_logs
 from tests.support.store import Store, running_store
 from tests.support.waiting import wait_until
@@ -158,7 +161,12 @@ def test_the_tables_show_states_on_the_way_and_one_row_per_end(
             ("unknown", "REJECTED"),
         ):
             wait_until(lambda: state_of(ids[label]) == state, f"{label} {state}", context=worker.output)  # noqa: B023
+        with connect(store.url) as reader:
+            assert queue_workers(reader, datetime.now(UTC)) == {"mails": 1, "shop": 1}
         worker.stop()
+    with connect(store.url) as reader:
+        gone = "the worker that said it goes to count no more"
+        wait_until(lambda: queue_workers(reader, datetime.now(UTC)) == {}, gone, timeout=30)
     rows = client.query(
         """SELECT event, task_name, execution_id != '', retries, worker, boot_id != '', queue, trace_id != '', service,
                   host != '', attrs['taskmon.priority']

@@ -92,14 +92,28 @@ def test_rates_and_lengths_of_time() -> None:
     ]  # fmt: skip
 
 
+def test_workers_that_take_from_a_queue_count_where_the_broker_tells_no_consumers() -> None:
+    live = [
+        QueueDepth("a", 3, 0, None, None),
+        QueueDepth("b", 1, 0, 4, None),
+        QueueDepth("c", 1, 0, None, None),
+    ]
+    told = {
+        state.queue: state.consumers for state in queue_states(live, [], {}, {"a": 2, "b": 1, "d": 1}, NOW)
+    }
+    assert told == {"a": 2, "b": 4, "c": 0, "d": 1}
+    silent = {state.queue: state.consumers for state in queue_states(live, [], {}, {}, NOW)}
+    assert silent == {"a": None, "b": 4, "c": None}, "nobody says anything, so nothing is known"
+
+
 def test_the_broker_s_own_lengths_come_before_samples() -> None:
     samples = [QueueSample("a", "redis", 7, 1, 2, NOW), QueueSample("b", "redis", 9, None, None, NOW)]
     live = [QueueDepth("a", 3, 0, None, int((NOW.timestamp() - 61) * 1e9))]
-    by_broker = {state.queue: state for state in queue_states(live, samples, {"c": QueueFlow(1, 2)}, NOW)}
+    by_broker = {state.queue: state for state in queue_states(live, samples, {"c": QueueFlow(1, 2)}, {}, NOW)}
     assert (by_broker["a"].depth, by_broker["a"].consumers) == (3, 2)
     assert by_broker["a"].oldest == timedelta(seconds=61)
     assert by_broker["b"].depth is None, "a sample must not pass for what the broker says now"
-    by_samples = queue_states(None, samples, {}, NOW)
+    by_samples = queue_states(None, samples, {}, {}, NOW)
     assert [(state.queue, state.depth, state.sampled_at) for state in by_samples] == [
         ("b", 9, NOW),
         ("a", 7, NOW),

@@ -30,6 +30,11 @@ def flows(now: datetime) -> dict[str, QueueFlow]:
     return _flows(cache.store(), now)
 
 
+def workers(now: datetime) -> dict[str, int]:
+    """Queue -> how many living workers take from it, by what they say."""
+    return _workers(cache.store(), now)
+
+
 def history(queue: str, since: datetime, until: datetime) -> QueueHistory:
     return _history(cache.store(), queue, since, until)
 
@@ -58,7 +63,17 @@ def counts(queue: str) -> QueueCounts:
 
 def forget() -> None:
     """The next questions are asked anew."""
-    for cached in (_samples, _flows, _history, _stored_waiting, _stored_counts, _depths, _page, _counts):
+    for cached in (
+        _samples,
+        _flows,
+        _workers,
+        _history,
+        _stored_waiting,
+        _stored_counts,
+        _depths,
+        _page,
+        _counts,
+    ):
         cached.clear()
 
 
@@ -70,6 +85,11 @@ def _samples(store: cache.StoreAddress, now: datetime) -> list[QueueSample]:
 @_answers
 def _flows(store: cache.StoreAddress, now: datetime) -> dict[str, QueueFlow]:
     return queue_history.queue_flows(cache.client_of(store), now)
+
+
+@_answers
+def _workers(store: cache.StoreAddress, now: datetime) -> dict[str, int]:
+    return queue_history.queue_workers(cache.client_of(store), now)
 
 
 @_answers

@@ -15,11 +15,14 @@ from taskmon_viewer.texts import clipped, clock, duration, named, short_payload
 
 UNKNOWN: Final = "unknown"
 CELL_LENGTH: Final = 300
+CONSUMERS_HELP: Final = (
+    "As RabbitMQ tells. On Redis, which knows of none: the workers with otel-taskmon that take from it now"
+)
 QUEUE_COLUMNS: Final = [
     Column("Queue", "text", link=True, help="Shows this queue below"),
     Column("Waiting", "number", 86, "right", help="Messages in the queue, of all priorities"),
     Column("Held", "number", 72, "right", help="Messages that workers hold and have not acknowledged"),
-    Column("Consumers", "number", 84, "right", help="As RabbitMQ tells; Redis knows of none"),
+    Column("Consumers", "number", 84, "right", help=CONSUMERS_HELP),
     Column("Oldest waits", "number", 110, "right", help="Since the message that waits longest was published"),
     Column(
         "In", "number", 104, "right", help="Published in the last 5 minutes, by programs with otel-taskmon"
@@ -63,29 +66,34 @@ def queue_states(
     live: Sequence[QueueDepth] | None,
     samples: Sequence[QueueSample],
     flows: Mapping[str, QueueFlow],
+    workers: Mapping[str, int],
     now: datetime,
 ) -> list[QueueState]:
-    """One entry per queue, longest first; ``live`` None: the broker is not asked, or does not answer."""
+    """One entry per queue, longest first; ``live`` None: the broker is not asked, or does not answer.
+
+    ``workers`` take from a queue by what they say; they count where the broker tells no consumers, and a queue that
+    none of them names has 0, unless none says anything.
+    """
     sampled = {sample.queue: sample for sample in samples}
     counted = {depth.queue: depth for depth in live or ()}
     nothing = QueueFlow(0, 0)
     found = []
-    for queue in dict.fromkeys((*counted, *sampled, *flows)):
+    for queue in dict.fromkeys((*counted, *sampled, *flows, *workers)):
         flow, sample, depth = flows.get(queue, nothing), sampled.get(queue), counted.get(queue)
-        if depth is not None:
+        consumers = sample.consumers if sample is not None else None
+        if depth is not None and depth.consumers is not None:
             consumers = depth.consumers
-            if consumers is None and sample is not None:
-                consumers = sample.consumers
+        if consumers is None and workers:
+            consumers = workers.get(queue, 0)
+        if depth is not None:
             oldest = _since(depth.oldest_at_ns, now)
             found.append(QueueState(queue, depth.depth, depth.unacked, consumers, oldest, flow, None))
         elif sample is not None and live is None:
             found.append(
-                QueueState(
-                    queue, sample.depth, sample.unacked, sample.consumers, None, flow, sample.sampled_at
-                )
+                QueueState(queue, sample.depth, sample.unacked, consumers, None, flow, sample.sampled_at)
             )
         else:
-            found.append(QueueState(queue, None, None, None, None, flow, None))
+            found.append(QueueState(queue, None, None, consumers, None, flow, None))
     return sorted(found, key=lambda one: (-(one.depth or 0), one.queue))
 
 

@@ -101,28 +101,29 @@ def _known(params: QueueParams, now: datetime) -> _Known:
     """Broker and store are asked apart: one that is away takes nothing of the other's with it."""
     samples: list[QueueSample] = []
     flows: dict[str, QueueFlow] = {}
+    workers: dict[str, int] = {}
     store_is_well = True
     try:
-        samples, flows = _ask_store(now)
+        samples, flows, workers = _ask_store(now)
     except (StoreUnavailable, QueryFailed):  # said by the page, from the same question
         store_is_well = False
     live: Depths | None = None
     problem: TaskmonError | None = None
     if queue_broker.address().url:
-        names = {*(sample.queue for sample in samples), *flows, *filter(None, [params.queue])}
+        names = {*(sample.queue for sample in samples), *flows, *workers, *filter(None, [params.queue])}
         try:
             live = queue_cache.depths(tuple(sorted(names)))
         except TaskmonError as error:
             problem = error
     counted = None if live is None else live.depths
-    states = queue_states(counted, samples, flows, now)
+    states = queue_states(counted, samples, flows, workers, now)
     if params.queue and all(state.queue != params.queue for state in states):
         states.append(QueueState(params.queue, None, None, None, None, QueueFlow(0, 0), None))
     return _Known(live, states, problem, store_is_well)
 
 
-def _ask_store(now: datetime) -> tuple[list[QueueSample], dict[str, QueueFlow]]:
-    return queue_cache.samples(now), queue_cache.flows(now)
+def _ask_store(now: datetime) -> tuple[list[QueueSample], dict[str, QueueFlow], dict[str, int]]:
+    return queue_cache.samples(now), queue_cache.flows(now), queue_cache.workers(now)
 
 
 def _tell_store(now: datetime) -> None:

@@ -152,9 +152,12 @@ def _execution_list(executions: Sequence[Execution], chosen: Execution, task_id:
 def _only_published(task: TaskRow) -> None:
     """No execution has been recorded: what is known comes from the publish."""
     st.subheader("Payload", anchor=False)
-    st.caption(
-        "No execution has been recorded yet; these are the arguments as published, cut to 200 characters."
+    why = (
+        "No end of it was recorded"
+        if task.state in ("STARTED", "LOST")
+        else "No execution has been recorded yet"
     )
+    st.caption(f"{why}; these are the arguments as published, cut to 200 characters.")
     for text in (task.args_short, task.kwargs_short):
         if text:
             preformatted(text)
