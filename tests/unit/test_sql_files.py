@@ -43,6 +43,7 @@ UNSOURCED = (
         "queue_history_published",
         "queue_history_taken",
         "queue_flow",
+        "queue_workers",
     ),
 )
 EMPTY_RANGE = ReportRange(ReportFilter(), 0, 0, "executions", (), datetime.now(UTC))
