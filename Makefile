@@ -88,7 +88,7 @@ rabbitmq:
 bench-queries: $(STAMP) ## the viewer's queries at a million tasks
 	@$(BIN)/python -m bench.queries $(ARGS)
 
-bench-reports: $(STAMP) ## reports, statistics and overview over ten days (ARGS="--tasks 10000000": the size of the goal)
+bench-reports: $(STAMP) ## reports, statistics and overview over ten days (ARGS="--tasks 10000000 --no-raw --data-dir DIR": the size of the goal, its load kept)
 	@$(BIN)/python -m bench.reports $(ARGS)
 
 bench-queues: $(STAMP) ## looking at queues and purging them, a million messages on Redis
@@ -106,8 +106,27 @@ bench-ingest: $(STAMP) collector ## spans/s and CPU per span: our receiver, the 
 truth: $(STAMP) ## what is recorded held against what was executed, ours beside stock (ARGS=--write-docs: into the docs)
 	@$(BIN)/python -m tests.truth $(ARGS)
 
-test-soft-limits: $(STAMP) ## a soft time limit at 1 000 points of our code (half a minute)
+test-soft-limits: $(STAMP) ## a soft time limit at 1 000 points before the body, some 1 400 in each of three publishes (4 minutes)
 	@SOFT_LIMIT_POINTS=1000 $(BIN)/python -m pytest -q tests/integration/test_soft_limit_points.py $(ARGS)
+
+.PHONY: test-publish-leaks test-purge-million test-instrumentations test-aa-taskmonitor bench-aa-taskmonitor bench-storage
+test-publish-leaks: $(STAMP) ## 10 000 publishes that fail: nothing left open, nothing grows (one to two minutes)
+	@FAILED_PUBLISHES=10000 $(BIN)/python -m pytest -q -s tests/integration/test_publish_leaks.py $(ARGS)
+
+test-purge-million: $(STAMP) ## two purges by name among a million messages on Redis, a publisher and a worker going on (4 minutes, 3 GB)
+	@$(BIN)/python -m pytest -q -s tests/purging/a_million.py $(ARGS)
+
+test-instrumentations: $(STAMP) ## redis, requests, urllib3, SQLAlchemy and Django instrumentations beside ours in a real worker
+	@$(BIN)/python -m pytest -q tests/instrumentations/beside_ours.py $(ARGS)
+
+test-aa-taskmonitor: $(STAMP) ## the same executions recorded by aa-taskmonitor and by us, compared
+	@$(BIN)/python -m pytest -q -s tests/aa_taskmonitor/side_by_side.py $(ARGS)
+
+bench-aa-taskmonitor: $(STAMP) ## aa-taskmonitor's reports on its own table beside ours, a million tasks
+	@$(BIN)/python -m bench.aa_taskmonitor $(ARGS)
+
+bench-storage: $(STAMP) ## bytes per task by table and column, tasks of a real worker (4 minutes)
+	@$(BIN)/python -m bench.storage $(ARGS)
 
 test-matrix: $(STAMP) ## the worker's tests on Celery 5.3 to 5.7, an environment each (ARGS="--only 5.3,5.5")
 	@$(BIN)/python -m tests.matrix $(ARGS)

@@ -3,8 +3,8 @@
 Spans of real workers are recorded once (publish and run spans of a small shop's tasks) and multiplied into batches with
 ids of their own. In each round every way gets the same number of new batches in turn, on stores that live through all
 rounds: ``ours`` and ``collector`` fill all tables, ``raw`` is our receiver with every view taken away. Time is from
-the first request until the rows are in the table; CPU is that of the store (and of the Collector). Trust CPU per
-span and the ratios where the machine is shared.
+the first request until the rows are in the table; CPU is that of the store (and of the Collector), merges included.
+Trust CPU per span and the ratios where the machine is shared.
 
     python -m bench.ingest [--rounds 3] [--batches 8] [--spans 5000] [--senders 4]
 """
@@ -101,12 +101,15 @@ class Way:
     processes: Sequence[psutil.Process]
     rates: list[float] = field(default_factory=list)
     cpu_us: list[list[float]] = field(default_factory=list)
-    rss_mb: list[float] = field(default_factory=list)
+    parts_us: list[tuple[float, ...]] = field(default_factory=list)
+    own_mb: list[float] = field(default_factory=list)
+    mapped_mb: float = 0
 
     def run(self, bodies: Sequence[bytes], spans: int, senders: int) -> None:
         """Deliver all, wait until the rows are there, and note what it took."""
         before = rows(self.store)
         cpu = [cpu_s(process) for process in self.processes]
+        parts = parts_s(self.processes[0])
         began = time.monotonic()
         with ThreadPoolExecutor(senders) as pool:
             for answer in pool.map(self.until_taken, bodies):
@@ -118,7 +121,11 @@ class Way:
         self.rates.append(spans / took)
         spent = [cpu_s(process) - was for process, was in zip(self.processes, cpu, strict=True)]
         self.cpu_us.append([seconds / spans * 1e6 for seconds in spent])
-        self.rss_mb.append(self.processes[0].memory_info().rss / 1e6)
+        spent_on = zip(parts_s(self.processes[0]), parts, strict=True)
+        self.parts_us.append(tuple((now - was) / spans * 1e6 for now, was in spent_on))
+        memory = self.processes[0].memory_info()
+        self.own_mb.append((memory.rss - memory.shared) / 1e6)
+        self.mapped_mb = memory.shared / 1e6
 
     def until_taken(self, body: bytes) -> Answer:
         answer = self.deliver(body)
@@ -129,9 +136,16 @@ class Way:
     def report(self) -> str:
         cpu = [statistics.median(column) for column in zip(*self.cpu_us, strict=True)]
         parts = " + ".join(f"{each:.1f}" for each in cpu)
-        memory = " ".join(f"{each:.0f}" for each in self.rss_mb)
+        memory = " ".join(f"{each:.0f}" for each in self.own_mb)
         rates = f"{statistics.median(self.rates):9,.0f} [{min(self.rates):7,.0f} … {max(self.rates):7,.0f}]"
         return f"{self.name:<12}{rates}  {sum(cpu):9.1f}  = {parts:<14} {1e6 / sum(cpu):12,.0f}   {memory}"
+
+    def where(self) -> str:
+        """What the store spends per span: mean of all rounds, since merges come in some and not in others."""
+        python, merging, engine = (statistics.fmean(column) for column in zip(*self.parts_us, strict=True))
+        return (
+            f"{self.name:<12}Python {python:5.1f}   inserts and views {engine:5.1f}   merges {merging:5.1f}"
+        )
 
 
 def rows(store: Store) -> int:
@@ -142,6 +156,24 @@ def cpu_s(process: psutil.Process) -> float:
     """On-CPU seconds of all its threads so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def parts_s(process: psutil.Process) -> tuple[float, float, float]:
+    """On-CPU seconds of the threads that run Python, of those that merge, and of the engine's others, told by name."""
+    python = merging = engine = 0.0
+    for thread in process.threads():
+        try:
+            name = Path(f"/proc/{process.pid}/task/{thread.id}/comm").read_text().strip()
+        except FileNotFoundError:
+            continue  # it has just ended
+        spent = thread.user_time + thread.system_time
+        if name.startswith("python"):
+            python += spent
+        elif name == "MergeMutate":
+            merging += spent
+        else:
+            engine += spent
+    return python, merging, engine
 
 
 def without_views(store: Store) -> None:
@@ -201,16 +233,24 @@ def measure(
             for way in all_ways:
                 way.rates.clear()
                 way.cpu_us.clear()
+                way.parts_us.clear()
         print(f"round {number} of {wanted.rounds}", flush=True)
     load = f"{wanted.rounds} rounds of {wanted.batches} × {wanted.spans:,} spans, {wanted.senders} senders"
     print(f"\n{load}, {size} bytes per span on the wire\n")
     print(
         f"{'':<12}{'spans/s, median [range]':<30}CPU µs/span  store + Collector  spans per CPU s"
-        "   store RSS, MB, by round"
+        "   store's own memory, MB, by round"
     )
     for way in all_ways:
         print(way.report())
-    print(f"\nload average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print("\nthe store's µs per span, mean")
+    for way in all_ways:
+        print(way.where())
+    mapped = max(way.mapped_mb for way in all_ways)
+    print(
+        f"\nfiles mapped into the store (the engine's program above all): {mapped:.0f} MB, not counted above"
+    )
+    print(f"load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

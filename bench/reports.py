@@ -1,35 +1,30 @@
 """How long reports, statistics and overview take: ``python -m bench.reports [--tasks 1000000] [--days 10]``.
 
-Starts a store of its own in a temporary folder, loads the tasks spread over the days, lets the merges come to rest and
-asks each question through the same functions as the viewer, over HTTP, for the last day and for everything: wall time
-from the call to the finished rows. Every answer is exact and nothing is cached. The size that the goal is meant for is
-``--tasks 10000000``. With ``--hourly``, once more from the hourly statistics alone, as for ranges beyond 30 days.
+Starts a store of its own, loads the tasks spread over the days (or takes those of ``--data-dir``), lets the merges come
+to rest and asks each question through the same functions as the viewer, over HTTP, for the last day and for everything:
+wall time from the call to the finished rows. Every answer is exact and nothing is cached. The size that the goal is
+meant for is ``--tasks 10000000``. With ``--hourly``, once more from the hourly statistics alone, as for ranges beyond
+30 days.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import psutil
-
-from bench.generate import load, read, settle
-from bench.queries import Question, measure
+from bench.generate import LOAD_SECONDS, merge_old
+from bench.loaded_store import Loaded, loaded_store
+from bench.timing import Question, compare, machine
 from otel_taskmon.queries.connection import Client, connect
 from otel_taskmon.queries.overview_page import ask_overview
 from otel_taskmon.queries.report_catalogue import REPORTS
 from otel_taskmon.queries.report_model import ReportFilter
 from otel_taskmon.queries.reports import ask_report
 from otel_taskmon.queries.statistics import statistics
-from tests.support.store import Store, running_store
 
 GOAL_DAY_MS = 300.0
 GOAL_ALL_MS = 1000.0
-BATCH_TASKS = 20_000
 
 
 def questions(client: Client, wanted: ReportFilter) -> dict[str, Question]:
@@ -44,32 +39,12 @@ def questions(client: Client, wanted: ReportFilter) -> dict[str, Question]:
     return found
 
 
-def load_queue_samples(admin: Client, days: int) -> None:
-    """Samples of the same days."""
-    admin.run(
-        f"INSERT INTO otel.otel_metrics_gauge (TimeUnix, MetricName, Attributes, Value) {read('queue_samples')}",
-        {"range_start": time.time_ns() - days * 86_400 * 10**9, "samples": days * 8640},
-    )
-
-
-def compare(store: Store, ranges: dict[str, tuple[ReportFilter, float]], rounds: int) -> bool:
-    """Asks everything for each range and prints it beside its goal; whether all met it."""
-    process = psutil.Process(store.child.pid)
-    header = "".join(f"{title:>12} p50{'p95':>7}{'goal':>6}{'cpu':>6}" for title in ranges)
-    print(f"\n{f'milliseconds, {rounds} rounds':<28}{header}{'rows':>8}")
-    met = True
-    with connect(store.url) as client:
-        asked = {title: questions(client, wanted) for title, (wanted, _) in ranges.items()}
-        for name in next(iter(asked.values())):
-            line, rows, missed = f"{name:<28}", 0, []
-            for title, (_, goal) in ranges.items():
-                timing = measure(asked[title][name], rounds, process)
-                line += f"{timing.p50:>16.0f}{timing.p95:>7.0f}{goal:>6.0f}{timing.cpu:>6.0f}"
-                rows = timing.rows
-                missed += [title] if timing.p95 > goal else []
-            met &= not missed
-            print(f"{line}{rows:>8,}" + (f"  over: {', '.join(missed)}" if missed else ""), flush=True)
-    return met
+def compute_hours(loaded: Loaded) -> None:
+    """The hourly statistics of everything, as the store does it every five minutes for what is new."""
+    with connect(loaded.store.url, "admin", loaded.store.admin_password, read_seconds=LOAD_SECONDS) as admin:
+        admin.run("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
+        admin.run("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
+        merge_old(admin)
 
 
 def main() -> None:
@@ -82,26 +57,23 @@ def main() -> None:
     parser.add_argument(
         "--hourly", action="store_true", help="ask for 60 days too, from the hourly statistics"
     )
+    parser.add_argument("--no-raw", action="store_true", help="keep no raw spans; no report reads them")
+    parser.add_argument("--data-dir", type=Path, help="keep the store here; taken as it is when it was kept")
+    parser.add_argument("--only", default="", help="only questions whose title holds this")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="taskmon-bench-") as folder, running_store(Path(folder)) as store:
-        with connect(store.url, "admin", store.admin_password) as admin:
-            seconds = load(admin, given.tasks, batch=BATCH_TASKS, days=given.days)
-            load_queue_samples(admin, given.days)
-            print(f"{given.tasks:,} tasks over {given.days} days loaded in {seconds:.0f} s; {settle(admin)}")
-            if given.hourly:
-                admin.run("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
-                admin.run("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
-        now = datetime.now(UTC)
+    with loaded_store(given.tasks, days=given.days, raw=not given.no_raw, data_dir=given.data_dir) as loaded:
+        end = loaded.end
         ranges = {
-            "day": (ReportFilter(since=now - timedelta(days=1)), GOAL_DAY_MS),
-            "all": (ReportFilter(since=now - timedelta(days=given.days, hours=1)), GOAL_ALL_MS),
+            "day": (ReportFilter(since=end - timedelta(days=1), until=end), GOAL_DAY_MS),
+            "all": (ReportFilter(since=loaded.beginning, until=end), GOAL_ALL_MS),
         }
         if given.hourly:
-            ranges["hourly"] = (ReportFilter(since=now - timedelta(days=60)), GOAL_ALL_MS)
-        met = compare(store, ranges, given.rounds)
-    print(
-        f"\nevery goal met: {'yes' if met else 'no'}; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    )
+            compute_hours(loaded)
+            ranges["hourly"] = (ReportFilter(since=end - timedelta(days=60), until=end), GOAL_ALL_MS)
+        with connect(loaded.store.url) as client:
+            asked = {title: (questions(client, wanted), goal) for title, (wanted, goal) in ranges.items()}
+            met = compare(loaded, asked, given.rounds, given.only)
+    print(f"\nevery goal met: {'yes' if met else 'no'}{machine()}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from opentelemetry.instrumentation.celery.version import __version__ as stock_ve
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Span, Tracer, TracerProvider
 
+from otel_taskmon._safely import goes_around
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 STOCK_MODULE = "opentelemetry.instrumentation.celery"
 STOCK_HISTOGRAM = "flower.task.runtime.seconds"
 STOCK_SCHEMA = "https://opentelemetry.io/schemas/1.11.0"
+STOCK_READS: tuple[str, ...] = tuple(getattr(stock_utils, "CELERY_CONTEXT_ATTRIBUTES", ()))
+"""Names of all that the stock receivers read of a request; () where that cannot be told."""
 Receiver = Callable[..., object]
 
 _MESSAGING_SYSTEMS = {
@@ -131,6 +135,11 @@ def span_target() -> TakesProcessors | None:
     tracer = getattr(CeleryInstrumentor._instance, "_tracer", None)
     candidates: tuple[Any, Any] = (getattr(tracer, "span_processor", None), trace.get_tracer_provider())
     return next((found for found in candidates if hasattr(found, "add_span_processor")), None)
+
+
+def span_way() -> tuple[object, object]:
+    """What ``span_target`` depends on: while these are the same two objects, so is that."""
+    return getattr(CeleryInstrumentor._instance, "_tracer", None), trace.get_tracer_provider()
 
 
 def tracer_of(provider: TracerProvider | None) -> Tracer:
@@ -272,6 +281,7 @@ def wrap_send_task(around: Callable[[Any, functools.partial[Any]], Any]) -> None
     def send_task(self: Any, *args: Any, **kwargs: Any) -> Any:
         return around(self, functools.partial(original, self, *args, **kwargs))
 
+    goes_around(send_task)
     send_task._taskmon_around = around  # type: ignore[attr-defined]
     Celery.send_task = send_task
 

@@ -17,7 +17,15 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from otel_taskmon._soft_limit import LimitKeeper
 
-__all__ = ["SoftTimeLimitExceeded", "entering_task", "failures", "leaving_task", "record_failure", "safely"]
+__all__ = [
+    "SoftTimeLimitExceeded",
+    "entering_task",
+    "failures",
+    "goes_around",
+    "leaving_task",
+    "record_failure",
+    "safely",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,6 +99,12 @@ def safely(name: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
         return guarded
 
     return guard
+
+
+def goes_around(call: Callable[P, T]) -> Callable[P, T]:
+    """Mark a plain function of ours that Celery's own publishing runs in; see ``_soft_limit`` for what that changes."""
+    _keeper.goes_around(call.__code__)
+    return call
 
 
 _guarded_code: CodeType | None = None

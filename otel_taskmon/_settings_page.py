@@ -20,7 +20,7 @@ from otel_taskmon.settings import (
 _INTRODUCTION = """\
 # Settings
 
-Made from the fields in `otel_taskmon/settings.py` by `python -m otel_taskmon._settings_page > docs/settings.md`.
+Made from the fields in `otel_taskmon/settings` by `python -m otel_taskmon._settings_page > docs/settings.md`.
 
 Each setting is an environment variable and a keyword argument: `otel_taskmon.instrument(app, redact=False)` is
 `TASKMON_REDACT=false`. The keyword wins over the variable, the variable over the default. An empty variable counts as

@@ -6,6 +6,10 @@ runs on without its limit. So while a receiver runs, the limit is kept, and a th
 main thread is back in the task. It is kept in two ways: by a handler around the worker's (no gap), and, where somebody
 else's handler is installed, by ``_safely`` catching the exception (the first bytecode of a hook is then a gap).
 
+A publish is work of Celery's with hooks of ours in it. What is raised there may never arrive: kombu's serialiser calls
+it an EncodeError, redis-py's observability drops it, a lock that was just taken stays taken. So a limit that was kept
+waits until the publish has ended too, for a second at most: one that hangs is to be ended by it.
+
 Only prefork has soft limits, and only in the main thread of a pool process.
 """
 
@@ -27,6 +31,7 @@ from celery.signals import task_prerun
 
 LOOK_AGAIN_S: Final = 0.001
 WAIT_FOR_SENDER_S: Final = 1.0
+WAIT_FOR_PUBLISH_S: Final = 1.0
 _SIGNAL: Final = getattr(signal, "SIGUSR1", None)
 _DISPATCHER: Final = "/celery/utils/dispatch/signal.py"
 _TRACER: Final = "/celery/app/trace.py"
@@ -41,11 +46,16 @@ class LimitKeeper:
     def __init__(self, guarded: Callable[[], CodeType | None]) -> None:
         """``guarded`` gives the code that stands around each hook of ours: in there the task is not to be hit."""
         self._guarded = guarded
+        self._around: set[CodeType] = set()
         self._execution: object | None = None
         self._early = False
         self._pending = False
         self._senders: set[object] = set()
         self._pid = 0
+
+    def goes_around(self, code: CodeType) -> None:
+        """This code of ours calls what Celery does at a publish: neither it nor what it calls is to be hit by us."""
+        self._around.add(code)
 
     def enter(self) -> None:
         """The body of a task is about to run."""
@@ -99,7 +109,8 @@ class LimitKeeper:
             return
 
         def handle(number: int, frame: FrameType | None) -> Any:
-            if self._in_a_receiver(frame) and self.keep(goes_on=True):
+            in_ours = self._in_a_receiver(frame) or (frame is not None and frame.f_code in self._around)
+            if in_ours and self.keep(goes_on=True):
                 return None
             return handler(number, frame)
 
@@ -123,9 +134,13 @@ class LimitKeeper:
     def _send(self, execution: object, main: int, sender: object) -> None:
         assert _SIGNAL is not None
         sent = False
+        patient_until = time.monotonic() + WAIT_FOR_PUBLISH_S
         try:
             while self._execution is execution:
-                if self._in_the_task(sys._current_frames().get(main)):
+                frame = sys._current_frames().get(main)
+                if self._in_the_task(frame) and (
+                    time.monotonic() > patient_until or not self._in_a_publish(frame)
+                ):
                     self._pending, sent = (
                         False,
                         True,
@@ -143,6 +158,13 @@ class LimitKeeper:
         guarded = self._guarded()
         while frame is not None:
             if frame.f_code is guarded or frame.f_code.co_filename.endswith(_DISPATCHER):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _in_a_publish(self, frame: FrameType | None) -> bool:
+        while frame is not None:
+            if frame.f_code in self._around:
                 return True
             frame = frame.f_back
         return False

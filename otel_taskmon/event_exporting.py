@@ -21,13 +21,14 @@ from opentelemetry.sdk._logs.export import (
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from otel_taskmon._version import __version__
 from otel_taskmon.exporting import CONSOLE, LOGS, ExportPlan, plugin
 from otel_taskmon.facts import Attributes
 from otel_taskmon.outbox import Outbox, Signal
 from otel_taskmon.outbox.encode import encode_event
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.outbox.source import Sources
 from otel_taskmon.settings import Settings
 
@@ -35,17 +36,18 @@ SCOPE = "otel_taskmon"
 QUEUE_EVENTS = 10_000
 BATCH_EVENTS = 512
 
-Write = Callable[[str, Attributes, Context, int], None]
-"""Takes one event: name, attributes, the context that gives its trace, ns since the epoch."""
+Write = Callable[[str, Attributes, SpanContext | None, int, Known | None], None]
+"""Takes one event: name, attributes, the span that it belongs to, ns since the epoch, more attributes."""
 
 
 def to_outbox(outbox: Outbox, resource: Resource) -> Write:
     """Events go straight to disk, with no limit on attributes but our own."""
     source = Sources().packed(resource, InstrumentationScope(SCOPE, __version__))
 
-    def write(name: str, attributes: Attributes, context: Context, at_ns: int) -> None:
-        span_context = get_current_span(context).get_span_context()
-        outbox.append(Signal.LOGS, source, encode_event(name, attributes, at_ns, span_context))
+    def write(
+        name: str, attributes: Attributes, span: SpanContext | None, at_ns: int, known: Known | None
+    ) -> None:
+        outbox.append(Signal.LOGS, source, encode_event(name, attributes, at_ns, span, known))
 
     return write
 
@@ -53,14 +55,19 @@ def to_outbox(outbox: Outbox, resource: Resource) -> Write:
 def to_provider(provider: LoggerProvider) -> Write:
     logger = provider.get_logger(SCOPE, __version__)
 
-    def write(name: str, attributes: Attributes, context: Context, at_ns: int) -> None:
+    def write(
+        name: str, attributes: Attributes, span: SpanContext | None, at_ns: int, known: Known | None
+    ) -> None:
+        context = Context()  # empty: not that of whoever tells it
+        if span is not None:
+            context = set_span_in_context(NonRecordingSpan(span), context)
         logger.emit(
             timestamp=at_ns,
             context=context,
             severity_number=SeverityNumber.INFO,
             severity_text="INFO",
             event_name=name,
-            attributes=dict(attributes),
+            attributes={**(known.attributes if known is not None else {}), **attributes},
         )
 
     return write

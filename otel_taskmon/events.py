@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import SpanContext
 
 from otel_taskmon.exporting import CONSOLE, LOGS, ExportPlan, preload
 from otel_taskmon.facts import Attributes
 from otel_taskmon.flushing import BoundedFlush
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.process_outbox import ProcessOutbox
 from otel_taskmon.settings import Settings
 
@@ -37,6 +38,9 @@ class Events:
         ``at_exit`` is told what to flush at the end of a process that has sent events to other exporters.
         """
         self._plan, self._settings, self._outbox = plan, settings, outbox
+        # asked at each event, and both take longer than one may
+        self._to_outbox = plan.to_outbox
+        self._to_others = bool(plan.batched) or CONSOLE in plan.exporters
         self._resource = resource
         self._at_exit = at_exit
         self._keep: Write | None = None
@@ -55,15 +59,19 @@ class Events:
         preload(self._plan, LOGS)
 
     def emit(
-        self, name: str, attributes: Attributes, context: Context | None = None, at_ns: int | None = None
+        self,
+        name: str,
+        attributes: Attributes,
+        publish: SpanContext | None = None,
+        at_ns: int | None = None,
+        known: Known | None = None,
     ) -> None:
-        """Keep one event, now or of ``at_ns``; ``context`` gives its trace."""
-        context = context if context is not None else Context()
+        """Keep one event, now or of ``at_ns``, in the trace of ``publish``. ``known``: attributes that it has too."""
         at_ns = at_ns if at_ns is not None else time.time_ns()
-        if self._plan.to_outbox:
-            (self._keep or self._keeper())(name, attributes, context, at_ns)
-        if self._plan.batched or CONSOLE in self._plan.exporters:
-            self._sender()(name, attributes, context, at_ns)
+        if self._to_outbox:
+            (self._keep or self._keeper())(name, attributes, publish, at_ns, known)
+        if self._to_others:
+            self._sender()(name, attributes, publish, at_ns, known)
 
     def _keeper(self) -> Write:
         """Made at the first event: until then a user may set up a provider, whose resource ours is to be."""

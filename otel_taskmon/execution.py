@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.trace import Span
 
-from otel_taskmon import _celery, semconv, stamps
+from otel_taskmon import _celery, alike, semconv, stamps
 from otel_taskmon._safely import safely
-from otel_taskmon.boot import Boot, host_name, new_id
-from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, messaging, payload
+from otel_taskmon.alike import Get
+from otel_taskmon.boot import Boot, new_id
+from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, payload
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.span_attributes import put
 
 _ON_REQUEST = "_taskmon_execution"
 REPORTER = "pool"
 starting: ContextVar[tuple[Any, Any] | None] = ContextVar("taskmon_starting_run", default=None)
 """(task, request) of the execution whose run span starts now."""
-Get = Callable[[str], Any]
-"""Reads what came with a message by its name; None for what did not."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Execution:
     """Kept on the request object, so that it lives and ends with it and needs no table of ids."""
 
@@ -33,6 +31,8 @@ class Execution:
     first_published_at: int
     """ns since the epoch; every execution of the task has this same one."""
     notes: tuple[str, ...]
+    known: Known
+    """What the span says of every execution like this one."""
 
 
 def of(request: Any) -> Execution | None:
@@ -44,9 +44,10 @@ def of(request: Any) -> Execution | None:
 def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -> Execution:
     """Write all that is known at the start on ``span``, and keep it on ``request``."""
     started_at = getattr(span, "start_time", None) or time.time_ns()
-    attributes = known_of(recorder, boot, task.app, task.name, request, started_at)
-    attributes[semconv.REPORTER] = REPORTER
-    attributes[semconv.PID] = os.getpid()
+    app, name = task.app, task.name
+    get: Get = vars(request).get
+    known, stock = alike.said_of(recorder, boot, app, name, get, REPORTER, lambda: stock_of(name, request))
+    attributes = _its_own(app, request, get, started_at)
     attributes[semconv.STARTED_AT] = started_at
     notes = payload(recorder, task, request.args, request.kwargs, attributes)
     if notes:
@@ -57,9 +58,9 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
         # an eager retry publishes nothing: Celery hands it these headers, and so the time they share
         headers = request.headers if isinstance(request.headers, dict) else {}
         request.headers = {**headers, semconv.HEADER_FIRST_PUBLISHED_AT: first_published_at}
-    put(span, attributes)
-    put(span, stock_of(task.name, request) or {})
-    execution = Execution(span, first_published_at, notes)
+    put(span, {**known.attributes, **attributes})
+    put(span, stock)
+    execution = Execution(span, first_published_at, notes, known)
     setattr(request, _ON_REQUEST, execution)
     return execution
 
@@ -75,28 +76,25 @@ def stock_of(task_name: str, request: Any) -> dict[str, Any]:
 
 def known_of(
     recorder: Recorder, boot: Boot, app: Any, task_name: str, request: Any, started_at: int
-) -> Attributes:
-    """What is known of an execution before it starts, without its payload; the same for all who report it.
+) -> tuple[Known, Attributes]:
+    """What the main process knows of an execution before it starts, without its payload.
 
-    ``request`` is the task's own or a :class:`~otel_taskmon.messages.Message`. ``started_at`` (ns) stands in for
-    the time of the first publish where nobody stamped it.
+    In two parts, which have no key in common: what the next execution of this task will say too, and the rest.
+    ``request`` is a :class:`~otel_taskmon.messages.Message`. ``started_at`` (ns): see ``_its_own``.
     """
-    # its dict, as both have what came with the message there: any header, one that is called ``get`` too
+    # its dict: any header, one that is called ``get`` too
     get: Get = vars(request).get
-    eager = bool(get("is_eager"))
-    attributes: Attributes = {
-        semconv.APP: recorder.app_name(task_name),
-        semconv.HOST: host_name(),
-        semconv.IS_EAGER: eager,
-        semconv.RETRIES: stamps.number(get("retries")) or 0,
-    }
+    known, _ = alike.said_of(recorder, boot, app, task_name, get)
+    return known, _its_own(app, request, get, started_at)
+
+
+def _its_own(app: Any, request: Any, get: Get, started_at: int) -> Attributes:
+    """Ids and times of this execution. ``started_at`` stands in for the first publish where nobody stamped it."""
+    attributes: Attributes = {}
     lineage(stamps.name(get("id")), get, get("chord"), attributes)
-    _worker(boot, get, eager, attributes)
-    if eager:
+    if get("is_eager"):
         _eager_lineage(request, attributes)
-        messaging("", "", semconv.ACTION_RUN, attributes)
-    else:
-        _delivery(app, get, attributes)
+    attributes[semconv.EXECUTION_ID] = stamps.execution_id(get(semconv.REQUEST_EXECUTION_ID)) or new_id()
     _times(app, get, started_at, attributes)
     return attributes
 
@@ -110,32 +108,6 @@ def _eager_lineage(request: Any, into: Attributes) -> None:
     root = (stamps.name(getattr(caller, "root_id", None)) or parent) or stamps.name(request.id)
     if root:
         into.setdefault(semconv.ROOT_ID, root)
-
-
-def _worker(boot: Boot, get: Get, eager: bool, into: Attributes) -> None:
-    """An eager task runs in whatever process called it: a worker is named only where there is one."""
-    worker = boot.worker if eager else stamps.name(get("hostname"))
-    if worker:
-        into[semconv.WORKER] = worker
-        into[semconv.BOOT_ID] = boot.id
-    into[semconv.EXECUTION_ID] = stamps.execution_id(get(semconv.REQUEST_EXECUTION_ID)) or new_id()
-
-
-def _delivery(app: Any, get: Get, into: Attributes) -> None:
-    info = get("delivery_info")
-    if not isinstance(info, dict):
-        info = {}
-    queue = stamps.name(get(semconv.HEADER_QUEUE)) or stamps.name(_celery.queue_of(app, info))
-    messaging(_celery.messaging_system(app), queue, semconv.ACTION_RUN, into)
-    if queue:
-        into[semconv.QUEUE] = queue
-    routing_key = stamps.name(info.get("routing_key"))
-    if routing_key:
-        into[semconv.ROUTING_KEY] = routing_key
-    priority = stamps.number(info.get("priority"))
-    if priority is not None:
-        into[semconv.PRIORITY] = priority
-    into[semconv.REDELIVERED] = bool(info.get("redelivered"))
 
 
 def _times(app: Any, get: Get, started_at: int, into: Attributes) -> None:

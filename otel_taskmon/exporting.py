@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -81,12 +82,12 @@ class ExportPlan:
             raise SettingError(variable, protocol, f"{GRPC} or {HTTP}")
         return cls(() if "none" in names else names, protocol)
 
-    @property
+    @cached_property
     def to_outbox(self) -> bool:
         """OTLP is asked for."""
         return any(name in OUTBOX for name in self.exporters)
 
-    @property
+    @cached_property
     def batched(self) -> tuple[str, ...]:
         """Exporters of other packages: what they hold must be flushed at the end of a process."""
         return tuple(name for name in self.exporters if name not in (*OUTBOX, CONSOLE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from otel_taskmon import semconv, stamps
@@ -24,6 +24,8 @@ class Recorder:
     encoder: PayloadEncoder
     app_name: Callable[[str], str]
     """Task name -> name of its app, "" when it has none."""
+    remembered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What executions have in common, see ``execution``."""
 
 
 def join_notes(notes: Iterable[str]) -> str:
@@ -40,6 +42,10 @@ def payload(
     """
     notes: tuple[str, ...] = ()
     names = () if task is None else argument_names(task)
+    plain = _plain(recorder, args, kwargs, names)
+    if plain is not None:
+        into[semconv.ARGS], into[semconv.KWARGS] = plain
+        return notes
     for part, key, value in (("args", semconv.ARGS, args), ("kwargs", semconv.KWARGS, kwargs)):
         encoded = encode(recorder, part, value, names if part == "args" else ())
         if encoded is None:  # the rest of the span is worth having without it
@@ -48,6 +54,13 @@ def payload(
             into[key] = encoded.text
             notes = (*notes, *encoded.notes)
     return notes
+
+
+@safely("payload")
+def _plain(
+    recorder: Recorder, args: object, kwargs: object, names: tuple[str, ...]
+) -> tuple[str, str] | None:
+    return recorder.encoder.plain_call(args, kwargs, names)
 
 
 @safely("payload")
@@ -69,6 +82,17 @@ def argument_names(task: Any) -> tuple[str, ...]:
         return names
     except TypeError:  # a task of the user's that cannot be hashed or referenced weakly
         return _positional_names(task.run)
+
+
+def secret_positions(recorder: Recorder, task: object) -> tuple[int, ...]:
+    """Which positional arguments of ``task`` are masked by the name of their parameter; None: not known, so none."""
+    names = () if task is None else argument_names(task)
+    found: tuple[int, ...] | None = recorder.remembered.get((secret_positions, names))
+    if found is None:
+        is_secret = recorder.encoder.redactor.is_secret_key
+        found = tuple(position for position, name in enumerate(names) if is_secret(name))
+        recorder.remembered[(secret_positions, names)] = found
+    return found
 
 
 def _positional_names(run: Callable[..., Any]) -> tuple[str, ...]:

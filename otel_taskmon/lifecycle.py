@@ -40,6 +40,7 @@ class Lifecycle:
         self._own: TracerProvider | None = None
         self._own_is_global = False
         self._attached: _celery.TakesProcessors | None = None
+        self._ready: object = None
         self._flush = BoundedFlush(self._flush_now, settings.flush_timeout_s)
         self._more_flushes: list[BoundedFlush] = []
         if hasattr(os, "register_at_fork"):
@@ -59,6 +60,10 @@ class Lifecycle:
                     self._attached = target
         return True
 
+    def is_ready(self) -> bool:
+        """Whether ``ensure`` would have nothing to do: nobody has changed where spans go since it was called."""
+        return self._ready is not None and self._ready == _celery.span_way()
+
     @safely("provider")
     def ensure(self, processor: SpanProcessor) -> None:
         """Before the first span of a process: have a provider, build one if nobody did."""
@@ -69,6 +74,8 @@ class Lifecycle:
                     self._own_is_global = True
             self.attach(processor)
         self._prepare_flush()
+        if self._attached is not None and not self._plan.batched:
+            self._ready = _celery.span_way()
 
     def tracer(self) -> Tracer:
         """For spans that the main process makes.

@@ -11,11 +11,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, SpanKind, Tracer, get_current_span
+from opentelemetry.trace import Link, SpanContext, SpanKind, Tracer, get_current_span
 
 from otel_taskmon import (
     _celery,
@@ -33,6 +33,7 @@ from otel_taskmon.boot import Boot, new_id
 from otel_taskmon.endings import Ending
 from otel_taskmon.facts import Attributes, Recorder, join_notes, payload
 from otel_taskmon.messages import Message
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.payload import describe_exception
 
 _log = logging.getLogger("otel_taskmon")
@@ -42,13 +43,17 @@ _PID_MOST = 1 << 22
 """Linux has no larger process id; pools of green threads give the address of a greenlet instead."""
 
 
-@dataclass
+Emit = Callable[[str, Attributes, SpanContext | None, None, Known], object]
+"""Takes name, attributes, the publish that it goes back to, time (None: now), attributes that others say too."""
+
+
+@dataclass(slots=True)
 class Held:
     """Kept on a worker's request from its receipt to its end."""
 
-    attributes: Attributes = field(default_factory=dict)
+    known: Known | None = None
     """What is known before the start; filled in when it is first needed."""
-    context: Context = field(default_factory=Context)
+    publish: SpanContext | None = None
     ended: bool = False
     """Its end has been reported; Celery tells of some ends more than once."""
 
@@ -61,9 +66,9 @@ class MainProcess:
         recorder: Recorder,
         boot: Boot,
         tracer: Callable[[], Tracer],
-        emit: Callable[[str, Attributes, Context], object] | None,
+        emit: Emit | None,
     ) -> None:
-        """``emit`` takes events (name, attributes, trace context); None: there are to be none."""
+        """``emit`` takes events; None: there are to be none."""
         self._recorder = recorder
         self._boot = boot
         self._tracer = tracer
@@ -158,25 +163,25 @@ class MainProcess:
         held = getattr(request, _ON_REQUEST, None)
         return held if isinstance(held, Held) else self._hold(request)
 
-    def _know(self, held: Held, app: Any, task_name: str, message: Message) -> None:
-        if not held.attributes:
-            held.attributes = execution.known_of(
+    def _know(self, held: Held, app: Any, task_name: str, message: Message) -> Known:
+        if held.known is None:
+            common, own = execution.known_of(
                 self._recorder, self._boot, app, task_name, message, time.time_ns()
             )
-            held.context = messages.trace_context(message)
+            own[semconv.MESSAGING_MESSAGE_ID] = stamps.name(message.id)
+            held.known = Known(own, common)
+            held.publish = messages.publish_of(message)
+        return held.known
 
     def _event(self, name: str, request: Any, held: Held, more: Attributes) -> None:
         if self._emit is None:
             return
-        task = request.task
-        self._know(
-            held, task.app, task.name, messages.of_request(_celery.request_dict(request) or {}, request)
-        )
-        known: Attributes = {
-            semconv.MESSAGING_MESSAGE_ID: stamps.name(request.id),
-            semconv.CELERY_TASK_NAME: task.name,
-        }
-        self._emit(name, {**held.attributes, **known, **more}, held.context)
+        known = held.known
+        if known is None:
+            task = request.task
+            message = messages.of_request(_celery.request_dict(request) or {}, request)
+            known = self._know(held, task.app, task.name, message)
+        self._emit(name, more, held.publish, None, known)
 
     def _end(self, request: Any, ending: Ending) -> None:
         held = self._held(request)
@@ -218,9 +223,9 @@ class MainProcess:
         """One run span from beginning to end."""
         if not _celery.stock_active():
             return
-        self._know(held, app, task_name, message)
+        known = self._know(held, app, task_name, message)
         attributes: Attributes = {
-            **held.attributes,
+            **known.attributes,
             **start,
             semconv.CELERY_ACTION: semconv.ACTION_RUN,
             semconv.CELERY_STATE: ending.state,
@@ -240,11 +245,12 @@ class MainProcess:
             attributes[semconv.PAYLOAD_NOTES] = join_notes(notes)
         started_at = start.get(semconv.STARTED_AT)
         first_ns = started_at if isinstance(started_at, int) else ended_at
-        publish = get_current_span(held.context).get_span_context()
+        context = messages.trace_context(message)
+        publish = get_current_span(context).get_span_context()
         linked = _celery.uses_links() and publish.is_valid
         span = self._tracer().start_span(
             f"run/{task_name or 'unknown'}",
-            context=Context() if linked else held.context,
+            context=Context() if linked else context,
             links=[Link(publish)] if linked else None,
             kind=SpanKind.CONSUMER,
             start_time=first_ns,

@@ -8,6 +8,9 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.celery import celery_getter
 from opentelemetry.propagate import extract
+from opentelemetry.trace import SpanContext, get_current_span
+
+from otel_taskmon import traceparent
 
 
 class Message:
@@ -26,6 +29,12 @@ class Message:
 def trace_context(message: Message) -> Context:
     """The publish that the message comes from, read as the stock instrumentor reads it in a pool process."""
     return extract(message, context=Context(), getter=celery_getter)
+
+
+def publish_of(message: Message) -> SpanContext:
+    """The span of that publish; an invalid one where the message names none."""
+    known = traceparent.publish_of(vars(message).get)
+    return get_current_span(trace_context(message)).get_span_context() if known is None else known
 
 
 def of_request(request_dict: Mapping[str, Any], request: Any) -> Message:

@@ -27,6 +27,9 @@ class TaskSpanProcessor(SpanProcessor):
     @safely("span start")
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Users' spans inside a task pass here too: ours has the instrumentor's scope and kind CONSUMER."""
+        current = execution.starting.get()
+        if current is None:
+            return  # a provider that hands spans to processors in other threads: ``running`` makes up for it
         scope = span.instrumentation_scope
         if (
             span.kind is SpanKind.CONSUMER
@@ -34,12 +37,6 @@ class TaskSpanProcessor(SpanProcessor):
             and scope.name == semconv.INSTRUMENTATION_SCOPE
             and semconv.REPORTER not in (span.attributes or ())  # the main process's own are complete
         ):
-            self._begin(span)
-
-    def _begin(self, span: Span) -> None:
-        current = execution.starting.get()
-        if current is None:
-            return  # a provider that hands spans to processors in other threads: ``running`` makes up for it
-        task, request = current
-        if execution.of(request) is None:
-            execution.begin(self._recorder, self._boot, task, request, span)
+            task, request = current
+            if execution.of(request) is None:
+                execution.begin(self._recorder, self._boot, task, request, span)

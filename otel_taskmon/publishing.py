@@ -18,9 +18,9 @@ from uuid import uuid4
 from opentelemetry.trace import Span
 
 from otel_taskmon import _celery, execution, outcome, semconv, stamps
-from otel_taskmon._safely import safely
+from otel_taskmon._safely import goes_around, safely
 from otel_taskmon.boot import host_name
-from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, messaging, payload
+from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, messaging, payload, secret_positions
 from otel_taskmon.payload import describe_exception
 
 _KEPT_OPEN = 16
@@ -80,6 +80,7 @@ class Publishing:
             return
         _forward(self.stock_after, found if found is not None else sender, signal)
 
+    @goes_around
     def around_send(self, app: Any, send: partial[Any]) -> Any:
         """Run one ``send_task``; when it raises, close what it opened. Never keeps the error from the caller."""
         before = _open.get()
@@ -134,6 +135,12 @@ class Publishing:
             headers[semconv.HEADER_QUEUE] = queue
         else:
             headers.pop(semconv.HEADER_QUEUE, None)
+        task = _celery.app_or_current(_app.get()).tasks.get(publish.name)
+        secret = secret_positions(self._recorder, task)
+        if secret:
+            headers[semconv.HEADER_SECRET_ARGS] = list(secret)
+        elif task is not None:
+            headers.pop(semconv.HEADER_SECRET_ARGS, None)
         # a retry carries all headers of the execution it follows
         for stale in (semconv.REQUEST_RECEIVED_AT, semconv.REQUEST_EXECUTION_ID):
             headers.pop(stale, None)

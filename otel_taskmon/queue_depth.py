@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
 from otel_taskmon import broker, semconv
 from otel_taskmon._safely import safely
 
@@ -68,6 +70,12 @@ class QueueDepth:
         self._process, self._broker, self._lease = os.getpid(), None, None
         real_thread.start(partial(self._run, self._stopped, self._ended))
 
+    @safely("queue depth end")
+    def begin_stop(self) -> None:
+        """The worker ends; does not wait."""
+        if self._process == os.getpid() and self._stopped is not None:
+            self._stopped.set()
+
     @safely("queue depth stop")
     def stop(self) -> None:
         """The worker ends. Waits for half a second at most; a lease that is not given back by then runs out.
@@ -81,6 +89,14 @@ class QueueDepth:
             self._ended.wait(END_S)
 
     def _run(self, stopped: Flag, ended: Flag) -> None:
+        with (
+            suppress_instrumentation()
+        ):  # what an instrumentation of the broker's library sees are the user's calls
+            self._rounds(stopped)
+            self._give_back()
+        ended.set()
+
+    def _rounds(self, stopped: Flag) -> None:
         due = time.monotonic()
         while True:
             if time.monotonic() >= due:
@@ -91,9 +107,7 @@ class QueueDepth:
                 self._keep_alive()
             every_s = self._lease.keep_alive_every_s if self._lease is not None else None
             if stopped.wait(min(max(due - time.monotonic(), 0.0), every_s or self._interval_s)):
-                break
-        self._give_back()
-        ended.set()
+                return
 
     @safely("queue depth")
     def _round(self) -> bool:

@@ -20,8 +20,10 @@ ROW_WISE_HOURS: Final = 72
 """Partitions are days: with whole parts alone, a cut to one hour would delete nothing for a day."""
 _QUEUE_DEPTH_HOURS: Final = 90 * 24
 _METRICS_HOURS: Final = 7 * 24
+_EVENTS_HOURS: Final = 7 * 24
+"""At most: once a task has ended, nothing asks when it was received and started but its own row."""
 
-_Group = Literal["tasks", "statistics", "queue_depth", "metrics"]
+_Group = Literal["tasks", "events", "statistics", "queue_depth", "metrics"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class _Table:
 _TABLES: Final[Mapping[str, _Table]] = {
     "otel_traces": _Table("Timestamp", "tasks", "no_failure_status"),
     "otel_traces_trace_id_ts": _Table("Start", "tasks"),
-    "otel_logs": _Table("Timestamp", "tasks"),
+    "otel_logs": _Table("Timestamp", "events"),
     "celery_task_runs": _Table("started_at", "tasks", "no_failure_flag"),
     "celery_task_sends": _Table("sent_at", "tasks"),
-    "celery_task_events": _Table("ts", "tasks"),
+    "celery_task_events": _Table("ts", "events"),
     "celery_tasks": _Table("changed_at", "tasks", "no_failure_flag"),
     "celery_worker_boots": _Table("heard_at", "tasks", whole_parts=False),
     "celery_task_stats_1h": _Table("hour", "statistics"),
@@ -105,6 +107,9 @@ def wanted(settings: RetentionSettings) -> tuple[Keeping, ...]:
 def _keeping(name: str, table: _Table, settings: RetentionSettings) -> Keeping:
     if name in settings.table_max_age:
         return Keeping(name, settings.table_max_age[name])
+    if table.group == "events":
+        most = settings.data_max_age
+        return Keeping(name, min(most, _EVENTS_HOURS) if isinstance(most, int) else most)
     if table.group != "tasks":
         ages: Mapping[_Group, Age] = {
             "statistics": settings.statistics_max_age,

@@ -12,12 +12,21 @@ from timeit import default_timer
 from typing import Any
 
 from opentelemetry import context as contexts
-from opentelemetry.trace import Link, Span, SpanKind, get_current_span, set_span_in_context
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
 
-from otel_taskmon import _celery, execution, outcome, semconv
+from otel_taskmon import _celery, execution, outcome, semconv, traceparent
 from otel_taskmon._safely import safely
 from otel_taskmon.boot import Boot
 from otel_taskmon.facts import Recorder
+from otel_taskmon.outbox.known import ending
 from otel_taskmon.span_attributes import put
 
 _ON_REQUEST = "_taskmon_run"
@@ -45,11 +54,10 @@ class Running:
         self.stock_before: list[_celery.Receiver] = []
         self.stock_after: list[_celery.Receiver] = []
 
-    def before(self, task: Any) -> None:
+    def before(self, task: Any, request: Any) -> None:
         """Open the run span; our span processor completes it as it starts."""
         if not (self.stock_before and _celery.stock_active()):
             return
-        request = task.request
         run = Run()
         setattr(request, _ON_REQUEST, run)  # first: from here on the end clears up what there is
         token = execution.starting.set((task, request))
@@ -60,9 +68,8 @@ class Running:
         if execution.of(request) is None:
             self._begin_without_processor(task, request, run)
 
-    def after(self, task: Any, state: str | None, signal: dict[str, Any]) -> None:
+    def after(self, task: Any, request: Any, state: str | None, signal: dict[str, Any]) -> None:
         """Write the outcome on the run span, then end it."""
-        request = task.request
         run = getattr(request, _ON_REQUEST, None)
         if not isinstance(run, Run):
             return
@@ -95,7 +102,11 @@ def _open(run: Run, task_name: str, request: Any) -> None:
     """Start the span and make it the current one."""
     tracer = _celery.tracer_of(None)
     name = f"run/{task_name}"
-    came_from = _celery.trace_context(request)
+    publish = traceparent.publish_of(vars(request).get)
+    if publish is None:
+        came_from = _celery.trace_context(request)
+    else:
+        came_from = set_span_in_context(NonRecordingSpan(publish), Context())
     if came_from is not None and _celery.uses_links():
         publish = get_current_span(came_from).get_span_context()
         links = [Link(publish)] if publish.is_valid else None
@@ -113,7 +124,12 @@ def _close(run: Run, task_name: str, request: Any) -> None:
     if run.span is not None:
         if tokens:
             contexts.detach(tokens.pop())
-        run.span.end()
+        begun = execution.of(request)
+        token = ending.set(None if begun is None else begun.known)
+        try:
+            run.span.end()
+        finally:
+            ending.reset(token)
         _celery.record_runtime(default_timer() - run.began, task_name, request.hostname)
     while tokens:
         contexts.detach(tokens.pop())

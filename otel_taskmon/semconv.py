@@ -80,6 +80,8 @@ HEADER_FIRST_PUBLISHED_AT: Final = "taskmon_first_published_at"
 """Set once, survives retries."""
 HEADER_PUBLISHED_AT: Final = "taskmon_published_at"
 HEADER_QUEUE: Final = "taskmon_queue"
+HEADER_SECRET_ARGS: Final = "taskmon_secret_args"  # noqa: S105 - the name of a header
+"""Positions of arguments whose parameter has a secret name: who reads the queue knows no signature."""
 REQUEST_RECEIVED_AT: Final = "taskmon_received_at"
 """Stamped by the main process into the request; never travels over the broker."""
 REQUEST_EXECUTION_ID: Final = "taskmon_execution_id"

@@ -109,18 +109,22 @@ class Hooks:
     def worker_ends(self, **_signal: Any) -> None:
         """``worker_shutdown``, in the main process."""
         if self._queue_depth is not None:
-            self._queue_depth.stop()
+            self._queue_depth.begin_stop()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self._lifecycle.worker_ends()
+        if self._queue_depth is not None:
+            self._queue_depth.stop()
 
     def process_ends(self) -> None:
         """``atexit``; a worker that is shut down cold comes here without ``worker_shutdown``."""
         if self._queue_depth is not None:
-            self._queue_depth.stop()
+            self._queue_depth.begin_stop()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self._lifecycle.process_ends()
+        if self._queue_depth is not None:
+            self._queue_depth.stop()
 
     @safely("watching the main process")
     def _watch(self) -> None:
@@ -130,13 +134,16 @@ class Hooks:
 
     @safely("before the run")
     def prerun(self, task: Any = None, **_signal: Any) -> None:
-        if not task.request.is_eager:  # an eager one inside another goes by the limit of that
+        request = task.request  # asked once: it goes through a stack of requests per thread
+        if not request.is_eager:  # an eager one inside another goes by the limit of that
             entering_task()
-        self._lifecycle.ensure(self._processor)
-        self._running.before(task)
+        if not self._lifecycle.is_ready():
+            self._lifecycle.ensure(self._processor)
+        self._running.before(task, request)
 
     @safely("after the run")
     def postrun(self, task: Any = None, state: str | None = None, **signal: Any) -> None:
-        if not task.request.is_eager:
+        request = task.request
+        if not request.is_eager:
             leaving_task()
-        self._running.after(task, state, signal)
+        self._running.after(task, request, state, signal)

@@ -13,7 +13,8 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Span
 
-_NOTHING_TO_CLEAN: Final = frozenset((str, int, bool, float))
+PLAIN: Final = frozenset((str, int, bool, float))
+"""Types whose values the SDK takes as they are."""
 
 
 def put(span: Span, attributes: Mapping[str, Any]) -> None:
@@ -35,7 +36,7 @@ def put_directly(span: Any, attributes: Mapping[str, Any]) -> bool:
             or type(span).set_attributes is not SdkSpan.set_attributes
             or kept.max_value_len is not None
             or (kept.maxlen is not None and len(kept._dict) + len(attributes) > kept.maxlen)
-            or not _NOTHING_TO_CLEAN.issuperset(map(type, attributes.values()))
+            or not PLAIN.issuperset(map(type, attributes.values()))
             or "" in attributes
         ):
             return False

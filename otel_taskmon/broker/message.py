@@ -17,7 +17,8 @@ from typing import Any, Final
 from otel_taskmon import semconv, stamps
 from otel_taskmon.broker.model import WaitingTask, Wanted
 from otel_taskmon.payload import Encoded, PayloadEncoder
-from otel_taskmon.payload.notes import DROPPED, as_notes
+from otel_taskmon.payload.notes import DROPPED, REDACTED, as_notes
+from otel_taskmon.payload.redaction import MASK
 
 NOT_JSON: Final = "the message is not JSON"
 NO_HEADERS: Final = "the message has no task headers"
@@ -115,10 +116,30 @@ def _notes(part: str, encoded: Encoded | None) -> tuple[str, ...]:
 
 def _arguments(message: Message, encoder: PayloadEncoder) -> tuple[Encoded | None, Encoded | None]:
     """From the body where it is plain JSON, else Celery's own short text of them."""
+    secret = _secret_positions(message)
     body = _json_body(message)
     if body is not None:
-        return encoder.encode(body[0], part="args"), encoder.encode(body[1], part="kwargs")
-    return _short_text(message, "args", encoder), _short_text(message, "kwargs", encoder)
+        return _positional(body[0], secret, encoder), encoder.encode(body[1], part="kwargs")
+    # Celery's own text of the arguments cannot be taken apart again
+    return None if secret else _short_text(message, "args", encoder), _short_text(message, "kwargs", encoder)
+
+
+def _positional(args: Any, secret: frozenset[int], encoder: PayloadEncoder) -> Encoded:
+    if not isinstance(args, list) or all(position >= len(args) for position in secret):
+        return encoder.encode(args, part="args")
+    masked = [MASK if position in secret else item for position, item in enumerate(args)]
+    encoded = encoder.encode(masked, part="args")
+    return Encoded(encoded.text, tuple(sorted({*encoded.notes, *as_notes("args", REDACTED)})))
+
+
+def _secret_positions(message: Message) -> frozenset[int]:
+    """Which positional arguments the publisher masked by the name of their parameter."""
+    told = message.headers.get(semconv.HEADER_SECRET_ARGS)
+    return (
+        frozenset(one for one in told if type(one) is int and one >= 0)
+        if isinstance(told, list)
+        else frozenset()
+    )
 
 
 def _json_body(message: Message) -> list[Any] | None:

@@ -15,7 +15,7 @@ from otel_taskmon.broker.redis_client import RedisClient
 READ_AT_ONCE: Final = 200
 READ_BYTES: Final = 8 * 1024 * 1024
 """Most that the broker reads for one answer; of each message it sends at most 64 KiB."""
-COUNT_AT_ONCE: Final = 2_000
+COUNT_AT_ONCE: Final = 4_000
 COUNT_BYTES: Final = 16 * 1024 * 1024
 SAMPLES: Final = 50
 SAMPLE: Final = 200

@@ -27,6 +27,13 @@ _CREATE: Final = re.compile(
     r"CREATE (?P<kind>DATABASE|TABLE|MATERIALIZED VIEW|VIEW) IF NOT EXISTS otel(?:\.(?P<name>\w+))?(?=\s|$)"
 )
 _ALTER: Final = re.compile(r"ALTER TABLE otel\.(?P<name>\w+|\{table:Identifier\})")
+_COMMAND: Final = re.compile(
+    r"\b(?:ADD|ALTER|CLEAR|COMMENT|DROP|MATERIALIZE|MODIFY|RENAME|REMOVE)\s+[A-Z]+\b"
+)
+_CODEC_ALONE: Final = re.compile(r"\bMODIFY COLUMN (?:IF EXISTS )?[\w.`]+ CODEC\(")
+_WHERE_THE_ROWS_ARE: Final = frozenset({"ADD INDEX", "DROP INDEX", "MATERIALIZE INDEX", "MODIFY SETTING"})
+"""What only the table that holds the rows has."""
+_NEW_QUERY: Final = re.compile(r"\s+MODIFY QUERY\s")
 _ENGINE: Final = re.compile(r"^ENGINE = (?P<engine>\w*MergeTree)(?:\((?P<arguments>[^)]*)\))?", re.MULTILINE)
 _UNCHANGED: Final = re.compile(
     r"(?:INSERT INTO|DROP TABLE IF EXISTS|CREATE TABLE) otel\.schema_migrat(?:ions|ing)\b"
@@ -104,13 +111,18 @@ def _of_this_shard(body: str) -> str:
 
 def _altered(sql: str, found: re.Match[str], where: str) -> list[str]:
     name = found["name"]
+    if name.endswith("_mv") and _NEW_QUERY.match(sql, found.end()):
+        return [found[0] + where + _of_this_shard(sql[found.end() :])]
     if name.startswith("{") or name in EVERYWHERE:
         return [found[0] + where + sql[found.end() :]]
     if name not in distributed():
         raise MigrationError(
             f"otel.{name}: schema/cluster/distributed.sql does not say how its rows are spread"
         )
-    raise MigrationError(f"there is no form for a cluster of: {sql[:60]}")
+    commands = _COMMAND.findall(_CODEC_ALONE.sub("MODIFY SETTING (", sql[found.end() :]))
+    if not commands or set(commands) - _WHERE_THE_ROWS_ARE:
+        raise MigrationError(f"there is no form for a cluster of: {sql[:60]}")
+    return [found[0] + LOCAL + where + sql[found.end() :]]
 
 
 class ClusterDatabase:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from otel_taskmon.outbox.data_file import DataFile, Item, signal_of
+from otel_taskmon.outbox.data_file import DataFile, Item
 from otel_taskmon.outbox.limits import MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, Signal
+from otel_taskmon.outbox.record import KIND_SIGNAL
 from otel_taskmon.outbox.request import join
 
 _SKIP_BYTES: Final = 64 << 10
@@ -34,12 +35,12 @@ class Batch:
 
     def done(self) -> None:
         """The server has them: move and keep the positions, so that a restart does not send them again."""
-        files: dict[int, DataFile] = {}
+        ends: dict[int, Item] = {}
         for item in self.items:
+            ends[id(item.file)] = item  # in the order of the file: the last one is the furthest
+        for item in ends.values():
             item.file.shipped(self.signal, item.end)
-            files[id(item.file)] = item.file
-        for file in files.values():
-            file.store()
+            item.file.store()
 
     def finished(self) -> None:
         """All records are done with: what stood between and after them is, too."""
@@ -69,15 +70,18 @@ def collect(
 def _collect_from(file: DataFile, batch: Batch, max_records: int, max_bytes: int) -> bool:
     """Whether the batch has room for another file's."""
     begin = offset = file.offsets[batch.signal]
+    wanted = KIND_SIGNAL + batch.signal
+    items = batch.items
     while True:
+        offset = file.without(wanted, offset)
         found = file.stretch(offset)
         for record in found.records:
-            if signal_of(record) != batch.signal:
+            if record.kind != wanted:
                 continue
-            if batch.items and (len(batch.items) >= max_records or batch.size + len(record.body) > max_bytes):
+            if items and (len(items) >= max_records or batch.size + len(record.body) > max_bytes):
                 batch.ends.append((file, record.start))
                 return False
-            batch.items.append(file.item(record))
+            items.append(file.item(record))
             batch.size += len(record.body)
         if found.end == offset:
             break

@@ -44,6 +44,8 @@ class DataFile:
     _sources: dict[int, list[tuple[int, Source]]] = field(default_factory=dict)
     _sources_to: int = 0
     _stretch: tuple[int, bool, Scan] | None = None
+    _kinds: tuple[int, int, frozenset[int]] = (0, 0, frozenset())
+    """Begin and end of the stretch that was read last, and the kinds of the records in it."""
     _scanned_to: int = 0
     _stored: list[int] = field(default_factory=lambda: list(position.START))
 
@@ -82,7 +84,16 @@ class DataFile:
             self._scanned_to = found.end
             self.torn += found.torn
         self._stretch = (start, self.finished, found) if len(data) <= _KEEP_BYTES else None
+        self._kinds = (start, found.end, frozenset([record.kind for record in found.records]))
         return found
+
+    def without(self, kind: int, start: int) -> int:
+        """Where to read on from ``start`` for records of ``kind``: past what is known to hold none.
+
+        A process mostly writes one signal: its file is not read again for the two others.
+        """
+        begin, end, kinds = self._kinds
+        return end if begin <= start < end and kind not in kinds else start
 
     def item(self, record: Record) -> Item:
         return Item(self, self._source(record), record.body, record.start, record.end)

@@ -20,6 +20,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import AnyValue
 
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.outbox.wire import any_value, attributes, delimited, utf8, varint
 
 _field64 = struct.Struct("<BQ").pack
@@ -28,14 +29,19 @@ _CONTEXT_HAS_IS_REMOTE, _CONTEXT_IS_REMOTE = 0x100, 0x200
 _LOCAL: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE)
 _REMOTE: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE | _CONTEXT_IS_REMOTE)
 _INFO: Final = b"\x10" + varint(SeverityNumber.INFO.value) + delimited(b"\x1a", b"INFO")
+_OF_SPAN: Final = b"\x4a"
+_OF_LOG: Final = b"\x32"
 _KINDS: Final = {kind: b"\x30" + varint(kind.value + 1) for kind in SpanKind}
 _UNKNOWN_TO_US: Final = (TypeError, ValueError, OverflowError, AttributeError, KeyError, struct.error)
 
 
-def encode_span(span: ReadableSpan) -> bytes:
-    """A ``Span`` message. Raises what the SDK's encoder raises, for a span that it cannot encode either."""
+def encode_span(span: ReadableSpan, known: Known | None = None) -> bytes:
+    """A ``Span`` message; ``known``: attributes that it probably has, which then come first.
+
+    Raises what the SDK's encoder raises, for a span that it cannot encode either.
+    """
     try:
-        return _span(span)
+        return _span(span, known)
     except _UNKNOWN_TO_US:
         return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
 
@@ -54,13 +60,23 @@ def encode_log(entry: ReadWriteLogRecord | ReadableLogRecord) -> bytes:
         return encode_logs([readable]).resource_logs[0].scope_logs[0].log_records[0].SerializeToString()
 
 
-def encode_event(name: str, found: Mapping[str, AnyValue], at_ns: int, context: SpanContext | None) -> bytes:
+def encode_event(
+    name: str,
+    found: Mapping[str, AnyValue],
+    at_ns: int,
+    context: SpanContext | None,
+    known: Known | None = None,
+) -> bytes:
     """A ``LogRecord`` message with an event name, without the SDK's way there; ``context`` gives its trace.
+
+    It has the attributes of ``known`` and of ``found``, which have no key in common.
 
     Raises TypeError for an attribute that OpenTelemetry does not allow.
     """
     out = [_times(0x09, at_ns, 0x59, at_ns), _INFO]
-    attributes(out, b"\x32", found)
+    if known is not None:
+        out.append(known.encoded(_OF_LOG))
+    attributes(out, _OF_LOG, found)
     if context is not None and context.is_valid:
         out += (
             b"\x45",
@@ -74,7 +90,7 @@ def encode_event(name: str, found: Mapping[str, AnyValue], at_ns: int, context: 
     return b"".join(out)
 
 
-def _span(span: ReadableSpan) -> bytes:
+def _span(span: ReadableSpan, known: Known | None) -> bytes:
     context, parent = span.context, span.parent
     name = utf8(span.name)
     out = [
@@ -100,7 +116,11 @@ def _span(span: ReadableSpan) -> bytes:
             _REMOTE if parent.is_remote else _LOCAL,
         )
     if found := span.attributes:
-        attributes(out, b"\x4a", _plain(found))
+        found = _plain(found)
+        if known is not None and (rest := known.rest_of(found)) is not None:
+            out.append(known.encoded(_OF_SPAN))
+            found = rest
+        attributes(out, _OF_SPAN, found)
     if dropped := span.dropped_attributes:
         out += (b"\x50", varint(dropped))
     for event in span.events:
@@ -164,7 +184,7 @@ def _log(entry: ReadWriteLogRecord | ReadableLogRecord) -> bytes:
     if record.severity_text:
         out.append(delimited(b"\x1a", utf8(record.severity_text)))
     if found := record.attributes:
-        attributes(out, b"\x32", _plain(found))
+        attributes(out, _OF_LOG, _plain(found))
     if dropped := entry.dropped_attributes:
         out += (b"\x38", varint(dropped))
     if record.trace_flags:

@@ -189,6 +189,7 @@ class Outbox:
         second. Records that come later are still kept.
         """
         self._wanted = False
+        began = time.monotonic()
         self._writer.settle_within(min(deadline_s, _LAST_S))
         self._writer.close_file()
         with self._lock:
@@ -196,7 +197,7 @@ class Outbox:
         if shipping is None:
             return False
         self._last = shipping.shipper
-        return shipping.stop(deadline_s) and self._is_empty()
+        return shipping.stop(max(0.0, deadline_s - (time.monotonic() - began))) and self._is_empty()
 
     def lost(self) -> dict[str, int]:
         """Records that could not be kept, by signal: of this process, and of those whose files it shipped."""

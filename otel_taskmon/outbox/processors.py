@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from otel_taskmon._safely import SoftTimeLimitExceeded, safely
 from otel_taskmon.outbox.encode import encode_log, encode_span
+from otel_taskmon.outbox.known import ending
 from otel_taskmon.outbox.limits import Signal
 from otel_taskmon.outbox.outbox import Outbox
 from otel_taskmon.outbox.source import Source, Sources
@@ -39,7 +40,7 @@ class OutboxSpanProcessor(SpanProcessor):
 
     def _keep(self, span: ReadableSpan) -> None:
         source = self._sources.packed(span.resource, span.instrumentation_scope)
-        self._outbox.append(Signal.TRACES, source, encode_span(span))
+        self._outbox.append(Signal.TRACES, source, encode_span(span, ending.get()))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
         """All is on disk already."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from otel_taskmon.outbox.source import Source
-from otel_taskmon.outbox.wire import delimited
+from otel_taskmon.outbox.wire import delimited, varint
 
 
 def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
     """The request for these records, grouped by resource and scope; the order within a scope stays."""
     grouped: dict[bytes, dict[bytes, list[bytes]]] = {}
+    last: Source | None = None
+    bodies: list[bytes] = []
     for source, body in records:
-        grouped.setdefault(source.resource, {}).setdefault(source.scope, []).append(delimited(b"\x12", body))
+        if source is not last:
+            bodies = grouped.setdefault(source.resource, {}).setdefault(source.scope, [])
+            last = source
+        bodies += (b"\x12", varint(len(body)), body)
     out: list[bytes] = []
     for resource, scopes in grouped.items():
         inner = [resource]

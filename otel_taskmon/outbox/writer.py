@@ -96,6 +96,8 @@ class Writer:
             now = time.monotonic()
             if now - self._checked_at > 1.0:
                 self._check(now)
+            elif self._write_on(signal, source, body, now):
+                return True
             if len(self._memory) and not self._empty_memory(now):
                 return self._remember(signal, source, body)
             if self._share < len(body) and not self._get_share(len(body), now):
@@ -161,6 +163,29 @@ class Writer:
             if taken:
                 self._lock.release()
 
+    def _write_on(self, signal: Signal, source: bytes, body: bytes, now: float) -> bool:
+        """The usual case in one go: a file with room, a source that stands in it, nothing in memory."""
+        number = self._sources.get(source)
+        if (
+            number is None
+            or self._share < len(body)
+            or now < self._disk_retry_at
+            or self._fd < 0
+            or len(self._memory)
+        ):
+            return False
+        data = pack(KIND_SIGNAL + signal, number, body, time.time_ns())
+        if not self._write_whole(data, now):
+            return False
+        self._has_written(len(data))
+        return True
+
+    def _has_written(self, size: int) -> None:
+        self._size += size
+        self._share -= size
+        if self._size >= self._max_file_bytes or len(self._sources) >= _SOURCES_AT_MOST:
+            self._close()
+
     def _write(self, signal: Signal, source: bytes, body: bytes, now: float) -> bool:
         if now < self._disk_retry_at:
             return False
@@ -176,10 +201,7 @@ class Writer:
                 data = pack(KIND_SIGNAL + signal, number, body, at)
             if self._write_whole(data, now):
                 self._sources[source] = number
-                self._size += len(data)
-                self._share -= len(data)
-                if self._size >= self._max_file_bytes or len(self._sources) >= _SOURCES_AT_MOST:
-                    self._close()
+                self._has_written(len(data))
                 return True
             if now < self._disk_retry_at:
                 return False

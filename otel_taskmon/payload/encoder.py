@@ -50,6 +50,10 @@ class PayloadEncoder:
             return Encoded(f'"<not recorded: {type_name(type(error))}>"', as_notes(part, DROPPED))
         return Encoded(text, as_notes(part, writer.flags))
 
+    def plain_call(self, args: object, kwargs: object, names: Sequence[str]) -> tuple[str, str] | None:
+        """What ``encode`` says of both where nothing has to be done to either; else None, and it is to be asked."""
+        return self._quick.texts_of(args, kwargs, names)
+
     def text(self, value: str, part: str = "exception", *, max_bytes: int | None = None) -> Encoded:
         """A plain text (not JSON), masked and cut to ``max_bytes`` (default ``exception_max_bytes``) bytes of UTF-8."""
         kept, flags = bounded(value, max_bytes or self.settings.exception_max_bytes, self.redactor)

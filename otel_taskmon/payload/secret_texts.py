@@ -85,7 +85,7 @@ def find(text: str) -> list[Span]:
                 found.append(match.span())
     if len(text) > 10 and _may_hold_scheme(text):
         found += _credentials(text)
-    if len(text) >= 14 and any(hint in text for hint in _SERVICE_HINTS):
+    if len(text) >= 14 and _may_hold_service_key(text):
         found += (match.span() for match in _SERVICE_KEY.finditer(text))
     if len(text) >= 13 and _THIRTEEN_DIGITS.search(text):
         found += _card_numbers(text)
@@ -94,6 +94,13 @@ def find(text: str) -> list[Span]:
 
 def _may_hold_scheme(text: str) -> bool:
     return "earer" in text or "asic" in text or "EARER" in text or "ASIC" in text
+
+
+def _may_hold_service_key(text: str) -> bool:
+    for hint in _SERVICE_HINTS:  # noqa: SIM110 - on every task's path: any() takes twice as long
+        if hint in text:
+            return True
+    return False
 
 
 def _credentials(text: str) -> Iterator[Span]:

@@ -9,13 +9,12 @@ from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import (
     BEGINNING_US,
     Per,
-    filter_parameters,
     microseconds,
     moment,
     range_parameters,
-    source_slots,
 )
 from otel_taskmon.queries.model import Facets, FacetValue, Histogram, HistogramBucket, TaskFilter
+from otel_taskmon.queries.searching import search_form
 from otel_taskmon.queries.statements import statement
 
 FACETS = ("states", "apps", "names", "exceptions", "queues", "workers", "priorities")
@@ -35,9 +34,8 @@ def facets(client: Client, wanted: TaskFilter, *, limit: int = 50, per: Per = "t
     without an exception are no value of that facet.
     """
     question = "facets_filtered" if any(getattr(wanted, name) for name in FACETS) else "facets"
-    answer = client.ask(
-        statement(question, **source_slots(per, wanted)), filter_parameters(wanted) | {"limit": limit}
-    )
+    slots, parameters = search_form(client, per, wanted)
+    answer = client.ask(statement(question, **slots), parameters | {"limit": limit})
     found: dict[str, list[FacetValue]] = {name: [] for name in FACETS}
     for facet, text, count, *_ in answer.rows:
         name = FACETS[facet]
@@ -62,11 +60,11 @@ def histogram(client: Client, wanted: TaskFilter, *, buckets: int = 60, per: Per
     Without ``since`` it begins with the oldest task, without ``until`` it ends now (or with the newest task, where a
     publisher's clock is ahead).
     """
-    parameters = filter_parameters(wanted)
     since_us, until_us = _bounds(client, wanted, per)
     width = bucket_seconds(max(until_us - since_us, 1), buckets)
+    slots, parameters = search_form(client, per, wanted)
     answer = client.ask(
-        statement("histogram", **source_slots(per, wanted)),
+        statement("histogram", **slots),
         parameters | range_parameters(since_us, until_us) | {"bucket_us": width * 1_000_000},
     )
     return Histogram(
@@ -84,8 +82,8 @@ def _bounds(client: Client, wanted: TaskFilter, per: Per) -> tuple[int, int]:
         if wanted.ran_since is None and wanted.ran_until is None:
             oldest, newest = client.ask(statement("oldest_newest")).only()
         else:  # the log's time has no bound then, but the rows do not fill all of it
-            question = statement("span_of_rows", **source_slots(per, wanted))
-            _, oldest, newest = client.ask(question, filter_parameters(wanted)).only()
+            slots, parameters = search_form(client, per, wanted)
+            _, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
         if oldest is not None:
             oldest_us, newest_us = microseconds(oldest), microseconds(newest)
     until_us = max(now_us, newest_us + 1) if wanted.until is None else microseconds(wanted.until)

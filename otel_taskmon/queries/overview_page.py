@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from otel_taskmon.queries.at_once import AtOnce
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import moment
 from otel_taskmon.queries.model import TaskFilter
@@ -42,9 +43,19 @@ def ask_overview(client: Client, wanted: ReportFilter, *, top: int = TOP, bucket
         raise ValueError(f"top and buckets must be at least 1, not {top} and {buckets}")
     asked = report_range(client, wanted, back_too=wanted.since is not None)
     before = asked.moved_back()
-    runs, runtime, wait = _runs(client, asked, before)
-    tasks, failed = _tasks(client, asked, before)
-    throughput = series(client, REPORTS["tasks_throughput_by_state"], asked, buckets)
+    with AtOnce() as questions:
+        ran = questions.ask(lambda: _runs(client, asked, before))
+        published = questions.ask(lambda: _tasks(client, asked, before))
+        over_time = questions.ask(
+            lambda: series(client, REPORTS["tasks_throughput_by_state"], asked, buckets)
+        )
+        failing = questions.ask(lambda: ranking(client, REPORTS["tasks_top_failed"], asked, top=top))
+        slowest = questions.ask(lambda: ranking(client, SLOWEST, asked, top=top, value="slow"))
+        queues = questions.ask(lambda: _queues(client, asked))
+        workers = questions.ask(lambda: _workers(client, asked))
+    runs, runtime, wait = ran.result()
+    tasks, failed = published.result()
+    throughput = over_time.result()
     return Overview(
         wanted=asked.wanted,
         before=before.wanted,
@@ -54,10 +65,10 @@ def ask_overview(client: Client, wanted: ReportFilter, *, top: int = TOP, bucket
         runtime_p95_ns=runtime,
         wait_p95_ns=wait,
         throughput=throughput,
-        failing=ranking(client, REPORTS["tasks_top_failed"], asked, top=top),
-        slowest=ranking(client, SLOWEST, asked, top=top, value="slow"),
-        queues=_queues(client, asked),
-        workers=_workers(client, asked),
+        failing=failing.result(),
+        slowest=slowest.result(),
+        queues=queues.result(),
+        workers=workers.result(),
         based_on=throughput.based_on,
         as_of=asked.as_of,
         source=asked.source,

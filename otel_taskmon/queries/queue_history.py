@@ -133,7 +133,7 @@ def last_samples(client: Client, now: datetime) -> list[QueueSample]:
 def queue_workers(client: Client, now: datetime) -> dict[str, int]:
     """Queue -> how many living workers say that they take from it. Workers without otel-taskmon say nothing."""
     asked = {"since_us": microseconds(now - HEARD_WITHIN)}
-    return {queue: workers for queue, workers in client.ask(statement("queue_workers"), asked).rows}
+    return {row[0]: row[1] for row in client.ask(statement("queue_workers"), asked).rows}
 
 
 def queue_flows(client: Client, now: datetime) -> dict[str, QueueFlow]:

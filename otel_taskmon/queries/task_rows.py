@@ -1,6 +1,7 @@
 """Rows of the log for keys that are known: a task's own facts, its executions counted, its arguments in short.
 
-Three small questions by primary key instead of one with two joins: less than half the time for a page of 100.
+Three small questions by primary key, two of them at once, instead of one with two joins: less than half the time for
+a page of 100.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from otel_taskmon.queries import rows
+from otel_taskmon.queries.at_once import AtOnce
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import microseconds
 from otel_taskmon.queries.model import TaskRow
@@ -31,8 +33,10 @@ def task_rows(client: Client, keys: Sequence[TaskKey]) -> dict[TaskKey, TaskRow]
     """The rows of these tasks; a task that was deleted meanwhile has none."""
     if not keys:
         return {}
-    tasks = _by_key(client, "tasks_by_key", keys)
-    runs = _by_key(client, "run_payloads_by_key", keys)
+    with AtOnce() as questions:
+        payloads = questions.ask(lambda: _by_key(client, "run_payloads_by_key", keys))
+        tasks = _by_key(client, "tasks_by_key", keys)
+    runs = payloads.result()
     unrun = [key for key in tasks if key not in runs or tasks[key]["retries"] > runs[key]["newest_retries"]]
     sends = _by_key(client, "send_payloads_by_key", unrun) if unrun else {}
     found = {}

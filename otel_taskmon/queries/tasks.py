@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from otel_taskmon.queries import rows
 from otel_taskmon.queries.connection import Client
-from otel_taskmon.queries.filters import Per, filter_parameters, microseconds, range_parameters, source_slots
+from otel_taskmon.queries.filters import Per, filter_parameters, microseconds, moment
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskPage, TaskRow, TaskSpan
+from otel_taskmon.queries.pages_by_value import Found, page_by_value
+from otel_taskmon.queries.searching import search_form
 from otel_taskmon.queries.statements import statement
 from otel_taskmon.queries.task_rows import key_parameters, task_rows
 
@@ -64,9 +66,8 @@ def list_executions(
 
 def task_span(client: Client, wanted: TaskFilter, *, per: Per = "tasks") -> TaskSpan:
     """How many rows fit the filter, from when to when, and how long rows are kept."""
-    count, oldest, newest = client.ask(
-        statement("span_of_rows", **source_slots(per, wanted)), filter_parameters(wanted)
-    ).only()
+    slots, parameters = search_form(client, per, wanted)
+    count, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
     kept = client.ask(statement("kept_hours"), {"table": _TABLES[per]}).rows
     return TaskSpan(
         count=count, oldest=oldest, newest=newest, kept_hours=kept[0][0] or None if kept else None
@@ -82,9 +83,23 @@ def _page(
     limit: int,
     after: Cursor | None,
 ) -> TaskPage:
+    by_value = page_by_value(
+        client, wanted, per, sort, descending, limit + 1, after, lambda found: _rows_of(client, per, found)
+    )
+    if by_value is not None:
+        last_shown = by_value[limit - 1]
+        return TaskPage(
+            rows=by_value[:limit],
+            next=Cursor(
+                value=last_shown.duration_ns if sort == "runtime" else last_shown.queue_wait_ns,
+                first_published_at=last_shown.first_published_at,
+                task_id=last_shown.task_id,
+                execution_id=last_shown.execution_id,
+            ),
+        )
     keys = _keys(client, wanted, per, sort, descending, limit + 1, after)
     shown = keys[:limit]
-    found = _rows_of(client, per, shown)
+    found = _rows_of(client, per, [(key.first_published_at, key.task_id, key.execution_id) for key in shown])
     following = None
     if len(keys) > limit:
         last = shown[-1]
@@ -113,20 +128,22 @@ def _keys(
     after: Cursor | None,
 ) -> list[_Key]:
     direction = "descending" if descending else "ascending"
-    question = statement(
-        "page_keys",
-        sort=f"sort_{sort}",
-        order=f"order_{per}_{direction}",
-        after=f"after_{per}_{direction}",
-        row_id=f"row_id_{per}",
-        **source_slots(per, wanted),
-    )
     parameters = filter_parameters(wanted)
     parameters |= _cursor_parameters(sort, descending, after)
     keys: list[_Key] = []
     for since_us, until_us in _windows(sort, descending, after, parameters):
-        stretch = range_parameters(since_us, until_us) | {"limit": limit - len(keys)}
-        keys += [_Key(*row) for row in client.ask(question, parameters | stretch).rows]
+        stretch = replace(wanted, since=moment(since_us), until=moment(until_us))
+        slots, searched = search_form(client, per, stretch)
+        question = statement(
+            "page_keys",
+            sort=f"sort_{sort}",
+            order=f"order_{per}_{direction}",
+            after=f"after_{per}_{direction}",
+            row_id=f"row_id_{per}",
+            **slots,
+        )
+        asked = parameters | searched | {"limit": limit - len(keys)}
+        keys += [_Key(*row) for row in client.ask(question, asked).rows]
         if len(keys) == limit:
             break
     return keys
@@ -169,9 +186,9 @@ def _windows(
     yield since_us, until_us
 
 
-def _rows_of(client: Client, per: Per, keys: list[_Key]) -> list[TaskRow]:
+def _rows_of(client: Client, per: Per, keys: Sequence[Found]) -> list[TaskRow]:
     """The rows of these keys, in their order; one that was deleted meanwhile is left out."""
-    task_keys = [(key.first_published_at, key.task_id) for key in keys]
+    task_keys = [(first_published_at, task_id) for first_published_at, task_id, _ in keys]
     if per == "tasks":
         found = task_rows(client, task_keys)
         return [found[key] for key in task_keys if key in found]
@@ -179,10 +196,10 @@ def _rows_of(client: Client, per: Per, keys: list[_Key]) -> list[TaskRow]:
         return []
     answer = client.ask(
         statement("executions_by_key"),
-        key_parameters(task_keys) | {"key_execution_ids": [key.execution_id for key in keys]},
+        key_parameters(task_keys) | {"key_execution_ids": [execution_id for *_, execution_id in keys]},
     )
     by_id = {
         (row.first_published_at, row.task_id, row.execution_id): row for row in rows.many(TaskRow, answer)
     }
-    ordered = (by_id.get((key.first_published_at, key.task_id, key.execution_id)) for key in keys)
+    ordered = (by_id.get(key) for key in keys)
     return [row for row in ordered if row is not None]

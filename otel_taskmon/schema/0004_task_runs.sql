@@ -6,11 +6,11 @@ CREATE TABLE IF NOT EXISTS otel.celery_task_runs
     first_published_at DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     task_id            String CODEC(ZSTD(1)),
     execution_id       String CODEC(ZSTD(1)),
-    started_at         DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    ended_at           DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    started_at         DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    ended_at           DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     duration_ns        Nullable(UInt64) CODEC(T64, ZSTD(1)),
     published_at       Nullable(DateTime64(6, 'UTC')) CODEC(Delta(8), ZSTD(1)),
-    received_at        Nullable(DateTime64(6, 'UTC')) CODEC(Delta(8), ZSTD(1)),
+    received_at        Nullable(DateTime64(6, 'UTC')) CODEC(T64, ZSTD(1)),
     eta                Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
     expires            Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
     queue_wait_ns      Nullable(UInt64) CODEC(T64, ZSTD(1)),
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS otel.celery_task_runs
     payload_notes      LowCardinality(String),
     exc_type           LowCardinality(String),
     exc_message        String CODEC(ZSTD(1)),
-    exc_stacktrace     String CODEC(ZSTD(1)),
+    exc_stacktrace     String CODEC(ZSTD(6)),
     exc_fingerprint    LowCardinality(String),
     is_error           UInt8,
     is_eager           UInt8,
@@ -58,10 +58,10 @@ CREATE TABLE IF NOT EXISTS otel.celery_task_runs
     INDEX idx_parent_id   parent_id   TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_started_at  started_at  TYPE minmax GRANULARITY 1,
     INDEX idx_ingested_at ingested_at TYPE minmax GRANULARITY 1,
-    INDEX idx_args        args        TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(args)),
-    INDEX idx_kwargs      kwargs      TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(kwargs)),
-    INDEX idx_exc_message exc_message TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_message)),
-    INDEX idx_exc_stacktrace exc_stacktrace TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_stacktrace))
+    INDEX idx_args        args        TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(args), posting_list_codec = 'bitpacking'),
+    INDEX idx_kwargs      kwargs      TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(kwargs), posting_list_codec = 'bitpacking'),
+    INDEX idx_exc_message exc_message TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_message), posting_list_codec = 'bitpacking'),
+    INDEX idx_exc_stacktrace exc_stacktrace TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_stacktrace), posting_list_codec = 'bitpacking')
 )
 ENGINE = ReplacingMergeTree(report_rank)
 PARTITION BY toDate(first_published_at)

@@ -37,9 +37,9 @@ CREATE TABLE IF NOT EXISTS otel.celery_task_sends
     INDEX idx_trace_id    trace_id    TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_sent_at     sent_at     TYPE minmax GRANULARITY 1,
     INDEX idx_ingested_at ingested_at TYPE minmax GRANULARITY 1,
-    INDEX idx_args        args        TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(args)),
-    INDEX idx_kwargs      kwargs      TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(kwargs)),
-    INDEX idx_exc_message exc_message TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_message))
+    INDEX idx_args        args        TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(args), posting_list_codec = 'bitpacking'),
+    INDEX idx_kwargs      kwargs      TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(kwargs), posting_list_codec = 'bitpacking'),
+    INDEX idx_exc_message exc_message TYPE text(tokenizer = ngrams(3), preprocessor = lowerUTF8(exc_message), posting_list_codec = 'bitpacking')
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(first_published_at)

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS otel.celery_task_events
     boot_id      LowCardinality(String),
     queue        LowCardinality(String),
     trace_id     String CODEC(ZSTD(1)),
-    attrs        Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attrs        Map(LowCardinality(String), String) CODEC(ZSTD(6)),
     service      LowCardinality(String),
     environment  LowCardinality(String),
     release      LowCardinality(String),
@@ -41,7 +41,8 @@ SELECT
     a['taskmon.worker.boot_id'] AS boot_id,
     a['taskmon.queue'] AS queue,
     TraceId AS trace_id,
-    a AS attrs,
+    -- without the two ids that have columns: random ids are what attributes weigh
+    mapFilter((k, v) -> k NOT IN ('messaging.message.id', 'taskmon.execution_id'), a) AS attrs,
     ServiceName AS service,
     if(
         r['deployment.environment.name'] != '',

@@ -1,4 +1,4 @@
 -- Whether the span of a probe has arrived.
 SELECT count()
 FROM otel.otel_traces
-WHERE TraceId = {trace_id:String} AND Timestamp >= now() - INTERVAL 1 HOUR
+WHERE TraceId = {trace_id:String} AND Timestamp >= now64() - INTERVAL 1 HOUR

@@ -1,5 +1,6 @@
 -- Executions over time, one row per line: the largest by name, the rest together. Buckets begin at multiples of their
 -- width since the epoch; those without executions are left out.
+-- Rows are grouped by a hash of the label: two keys of which one is a text would be put together as bytes for each row.
 SELECT
     place > {lines:UInt32} AS others,
     if(others, '', label) AS line,
@@ -23,18 +24,27 @@ FROM
     FROM
     (
         SELECT
-            --: by
-            ,
-            intDiv(toUnixTimestamp64Micro(at), {bucket_us:Int64}) AS bucket,
-            sum(
-                --: report_counted
-            ) * (label NOT IN {left_out:Array(String)}) AS counted,
+            any(asked.label) AS label,
+            bucket,
+            sum(asked.counted) * (label NOT IN {left_out:Array(String)}) AS counted,
             sum(runs) AS all_runs,
             min(at) AS oldest,
             max(at) AS newest
         FROM
-            --: source
-        GROUP BY label, its_app, bucket
+        (
+            SELECT
+                --: by
+                ,
+                intDiv(toUnixTimestamp64Micro(at), {bucket_us:Int64}) AS bucket,
+                (
+                    --: report_counted
+                ) AS counted,
+                runs,
+                at
+            FROM
+                --: source
+        ) AS asked
+        GROUP BY cityHash64(asked.label), bucket
     )
     GROUP BY label
 )

@@ -1,7 +1,8 @@
--- What the executions say of each task name and app.
+-- What the executions say of each task name and app, grouped by hashes of the two: as texts they would be put together
+-- as bytes for each row.
 SELECT
-    task_name,
-    app,
+    any(ran.task_name) AS task_name,
+    any(ran.app) AS app,
     sum(runs) AS all_runs,
     sumIf(runs, state = 'SUCCESS') AS succeeded,
     sum(errors) AS failed,
@@ -21,5 +22,6 @@ SELECT
     toNullable(max(at)) AS newest
 FROM
     --: source
-WHERE positionCaseInsensitiveUTF8(task_name, {search:String}) > 0 OR empty({search:String})
-GROUP BY task_name, app
+    AS ran
+WHERE positionCaseInsensitiveUTF8(ran.task_name, {search:String}) > 0 OR empty({search:String})
+GROUP BY cityHash64(ran.task_name), cityHash64(ran.app)

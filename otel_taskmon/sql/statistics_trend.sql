@@ -3,13 +3,14 @@ SELECT task_name, app, groupArray(bucket) AS buckets, groupArray(executions) AS 
 FROM
 (
     SELECT
-        task_name,
-        app,
+        any(ran.task_name) AS task_name,
+        any(ran.app) AS app,
         intDiv(toUnixTimestamp64Micro(at), {bucket_us:Int64}) AS bucket,
         sum(runs) AS executions
     FROM
         --: source
-    WHERE task_name IN {names:Array(String)}
-    GROUP BY task_name, app, bucket
+        AS ran
+    WHERE ran.task_name IN {names:Array(String)}
+    GROUP BY cityHash64(ran.task_name), cityHash64(ran.app), bucket
 )
 GROUP BY task_name, app

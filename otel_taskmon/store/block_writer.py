@@ -26,7 +26,8 @@ INSERT_SETTINGS: Final = {
     # Repeats are told by our own ids. The engine's check is by the whole block: equal rows are not always a repeat.
     "deduplicate_insert": "disable",
 }
-FULL_CODES: Final = frozenset({241, 243, 252})
+OUT_OF_MEMORY: Final = 241
+FULL_CODES: Final = frozenset({OUT_OF_MEMORY, 243, 252})
 """Out of memory, out of disk, too many parts: the same rows will fit later."""
 
 
@@ -71,7 +72,7 @@ class BlockWriter:
         ids = {block.request_id for block in blocks}
         data = blocks[0].data if len(blocks) == 1 else b"".join([block.data for block in blocks])
         try:
-            self._engine.insert(self._table.target, "RowBinary", data, INSERT_SETTINGS)
+            self._engine.insert(self._table.target, self._table.format, data, INSERT_SETTINGS)
         except EngineError as error:
             log.warning("inserting %d groups of rows into %s: %s", len(ids), self._table.name, error)
             done.error = error
@@ -81,8 +82,8 @@ class BlockWriter:
         self.doubtful |= ids
         self._settle(ids, done)
         absent = [b for b in blocks if b.request_id not in done.stored and b.request_id not in self.doubtful]
-        if len(blocks) > 1 and done.error.code not in FULL_CODES:
-            # Perhaps one request's rows spoil the insert for all: find out which.
+        if len(blocks) > 1 and (done.error.code == OUT_OF_MEMORY or done.error.code not in FULL_CODES):
+            # Perhaps one request's rows spoil the insert for all, or all of them are too much at once: one by one.
             for block in absent:
                 self._insert([block], done)
 

@@ -45,8 +45,15 @@ class Ingest:
         # Decoding holds the GIL, so a second thread for it would only make the others wait longer.
         self._decoder = ThreadPoolExecutor(1, "otlp-decode")
         self._writers = ThreadPoolExecutor(2, "otlp-insert")
+        self._decoding = 0
         self._lanes = {
-            table.name: IngestLane(BlockWriter(engine, table), self._known, self.limits, self._writers)
+            table.name: IngestLane(
+                BlockWriter(engine, table),
+                self._known,
+                self.limits,
+                self._writers,
+                more_coming=lambda: self._decoding > 0,
+            )
             for table in RAW_TABLES
         }
         self._stopping = False
@@ -82,7 +89,7 @@ class Ingest:
         """
         if self._stopping:
             raise TryLater("the store is stopping", self.limits.retry_after)
-        blocks = await asyncio.get_running_loop().run_in_executor(self._decoder, _decode, signal, body, json)
+        blocks = await self._decode(signal, body, json)
         if self._stopping:
             raise TryLater("the store is stopping", self.limits.retry_after)
         outcomes = [self._lanes[block.table.name].add(block) for block in blocks]
@@ -93,6 +100,22 @@ class Ingest:
             if refusal is not None:
                 raise TryLater(str(refusal), refusal.retry_after)
         return sum(block.rows for block in blocks)
+
+    async def _decode(self, signal: Signal, body: bytes, json: bool) -> list[Block]:
+        self._decoding += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._decoder, _decode, signal, body, json
+            )
+        finally:
+            self._decoding -= 1
+            if not self._decoding:
+                # Not before this request's own rows are in their lanes: they are added without a pause after this.
+                asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        for lane in self._lanes.values():
+            lane.look()
 
     async def stop(self) -> None:
         """Refuse new requests, write those that wait, and end."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -28,18 +29,32 @@ class _Waiting:
 
 
 class IngestLane:
-    """Lives on one event loop; inserts run in ``writers``, one at a time per lane."""
+    """Lives on one event loop; inserts run in ``writers``, one at a time per lane.
 
-    def __init__(self, writer: BlockWriter, known: KnownKeys, limits: OtlpLimits, writers: Executor) -> None:
+    ``more_coming`` says whether requests are being decoded that may bring rows soon; whoever ends one calls ``look``.
+    """
+
+    def __init__(
+        self,
+        writer: BlockWriter,
+        known: KnownKeys,
+        limits: OtlpLimits,
+        writers: Executor,
+        more_coming: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._writer = writer
         self._known = known
         self._limits = limits
         self._writers = writers
+        self._more_coming = more_coming
         self._pending: dict[str, Outcome] = {}
         self._queue: list[_Waiting] = []
         self._rows = 0
+        self._bytes = 0
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
+        self._gathered = False
+        self._last_insert_s = 0.0
         self._writing = asyncio.Lock()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -62,10 +77,18 @@ class IngestLane:
         self._pending[block.request_id] = outcome
         self._queue.append(_Waiting(block, outcome))
         self._rows += block.rows
+        self._bytes += len(block.data)
         self._arrived.set()
-        if self._rows >= self._limits.gather_rows:
-            self._enough.set()
+        self.look()
         return outcome
+
+    def look(self) -> None:
+        """Is it time for the next insert? Call it when ``more_coming`` may have changed."""
+        limits = self._limits
+        full = self._rows >= limits.join_rows or self._bytes >= limits.insert_bytes
+        gathered = self._gathered or self._rows >= limits.gather_rows
+        if self._stopping or full or (gathered and not self._more_coming()):
+            self._enough.set()
 
     async def stop(self) -> None:
         """Write what waits, then end. No ``add`` may follow."""
@@ -85,26 +108,38 @@ class IngestLane:
     async def _run(self) -> None:
         while self._queue or not self._stopping:
             await self._arrived.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), self._limits.gather_seconds)
+            await self._gather()
             batch = self._take()
-            if not self._stopping:
-                if not self._queue:
-                    self._arrived.clear()
-                if self._rows < self._limits.gather_rows:
-                    self._enough.clear()
+            if not self._queue and not self._stopping:
+                self._arrived.clear()
             if batch:
                 await self._write(batch)
 
+    async def _gather(self) -> None:
+        """Until there is enough for an insert: see ``OtlpLimits``."""
+        self._enough.clear()
+        self._gathered = False
+        self.look()
+        await self._enough_within(self._limits.gather_seconds)
+        self._gathered = True
+        self.look()
+        await self._enough_within(min(self._last_insert_s, self._limits.join_seconds))
+
+    async def _enough_within(self, seconds: float) -> None:
+        if not self._enough.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), seconds)
+
     def _take(self) -> list[_Waiting]:
-        taken = 0
-        size = 0
+        taken = rows = size = 0
         for waiting in self._queue:
+            rows += waiting.block.rows
             size += len(waiting.block.data)
-            if taken and size > self._limits.insert_bytes:
+            if taken and (rows > self._limits.insert_rows or size > self._limits.insert_bytes):
                 break
             taken += 1
             self._rows -= waiting.block.rows
+            self._bytes -= len(waiting.block.data)
         batch, self._queue = self._queue[:taken], self._queue[taken:]
         return batch
 
@@ -112,6 +147,7 @@ class IngestLane:
         blocks = [waiting.block for waiting in batch]
         async with self._writing:
             self.insert_started = time.time()
+            began = time.monotonic()
             try:
                 written = await asyncio.get_running_loop().run_in_executor(
                     self._writers, self._writer.write, blocks
@@ -123,6 +159,7 @@ class IngestLane:
                 return
             finally:
                 self.insert_started = None
+                self._last_insert_s = time.monotonic() - began
         refusal = None
         if written.error is not None:
             full = written.error.code in FULL_CODES

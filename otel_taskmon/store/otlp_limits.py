@@ -15,8 +15,12 @@ class OtlpLimits:
     """``body_bytes`` holds for a body as sent and for what it unpacks to (20 MiB, the Collector's own limit).
 
     ``waiting_bytes`` and ``waiting_requests`` bound what is being received, decoded or inserted at any moment; above
-    that, requests are answered with "try again in ``retry_after`` seconds". An insert starts ``gather_seconds`` after
-    its first row came, or at ``gather_rows`` rows, and takes at most ``insert_bytes`` unless one request is larger.
+    that, requests are answered with "try again in ``retry_after`` seconds".
+
+    An insert starts ``gather_seconds`` after its first row came, or at ``gather_rows`` rows. While more requests are
+    being decoded it waits for them, up to ``join_rows`` rows or as long again as the insert before it took, at most
+    ``join_seconds``: one insert of 10 000 rows costs about a quarter less than two of 5 000, and its parts need fewer
+    merges. It takes at most ``insert_rows`` and ``insert_bytes``, unless one request is larger.
     """
 
     body_bytes: int = 20 * _MIB
@@ -24,7 +28,10 @@ class OtlpLimits:
     waiting_requests: int = 1000
     gather_seconds: float = 0.2
     gather_rows: int = 5000
-    insert_bytes: int = 32 * _MIB
+    join_rows: int = 10_000
+    join_seconds: float = 1.0
+    insert_rows: int = 20_000
+    insert_bytes: int = 24 * _MIB
     retry_after: int = 2
 
 

@@ -14,9 +14,9 @@ day, so a request sent again later has the same ids even where the bound has mov
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -32,14 +32,16 @@ MAX_ROWS: Final = 250_000
 CLOCK_KEY: Final = "taskmon.clock.original_ns"
 
 Append = Callable[[bytes], None]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A raw table and the columns we write, ours (``RequestId``) last."""
+    """A raw table, the columns we write, ours (``RequestId``) last, and the engine's format in which we write them."""
 
     name: str
     columns: tuple[str, ...]
+    format: str = "RowBinary"
 
     @property
     def target(self) -> str:
@@ -49,7 +51,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of one request for one day of one table: RowBinary of ``table.columns`` and RequestId."""
+    """Rows of one request for one day of one table: ``table.columns`` and RequestId in ``table.format``.
+
+    Blocks of one table may be joined by putting their data one after another.
+    """
 
     table: Table
     request_id: str
@@ -58,72 +63,94 @@ class Block:
 
 
 @dataclass(slots=True)
-class _Day:
+class Day(Generic[R]):
+    """One group: its rows so far, how many, and whether times of that day are believed."""
+
     request_id: str
-    encoded_id: bytes
     right_clock: bool
-    parts: list[bytes] = field(default_factory=list)
-    rows: int = 0
+    rows: R
+    count: int = 0
 
 
-class RowGroups:
-    """Collects the rows of one request for one table; ``blocks()`` hands them out.
+class Groups(Generic[R]):
+    """The days of one request for one table; ``new_rows`` makes what holds the rows of a day.
 
     ``digest`` is the hex digest of the request's body; ``received_ns`` the receiver's time.
     """
 
-    def __init__(self, table: Table, digest: str, received_ns: int | None = None) -> None:
+    def __init__(self, table: Table, digest: str, received_ns: int | None, new_rows: Callable[[], R]) -> None:
         self._table = table
         self._digest = digest
-        self._received_ns = time.time_ns() if received_ns is None else received_ns
-        today = self._received_ns // NS_PER_DAY
+        self.received_ns = time.time_ns() if received_ns is None else received_ns
+        self._new_rows = new_rows
+        today = self.received_ns // NS_PER_DAY
         self._first_day = today - PAST_DAYS
         self._last_day = today + FUTURE_DAYS
-        self._rows = 0
-        self._days: dict[int, _Day] = {}
+        self._count = 0
+        self._days: dict[int, Day[R]] = {}
         self._current_number = -1
-        self._current: _Day | None = None
+        self._current: Day[R] | None = None
+
+    def day(self, time_ns: int) -> Day[R]:
+        """The group of a row with this time. The caller adds the row to it and then calls ``count``."""
+        number = time_ns // NS_PER_DAY
+        day = self._current
+        if day is None or number != self._current_number:
+            day = self._days.get(number)
+            if day is None:
+                right_clock = self._first_day <= number <= self._last_day
+                day = self._days[number] = Day(f"{self._digest}:{number}", right_clock, self._new_rows())
+            self._current_number, self._current = number, day
+        return day
+
+    def count(self) -> Day[R]:
+        """A row is complete: its day. Raises TooLarge when the request has too many."""
+        day = self._current
+        assert day is not None, "count() without day()"
+        day.count += 1
+        self._count += 1
+        if self._count > MAX_ROWS:
+            raise TooLarge(f"the request has more than {MAX_ROWS} rows for {self._table.name}")
+        return day
+
+    def blocks(self, encode: Callable[[R, str], bytes]) -> list[Block]:
+        """All groups; ``encode`` makes the data of one from its rows and its request id."""
+        return [
+            Block(self._table, day.request_id, day.count, encode(day.rows, day.request_id))
+            for day in self._days.values()
+        ]
+
+
+class RowGroups:
+    """``Groups`` of rows in RowBinary, column by column."""
+
+    def __init__(self, table: Table, digest: str, received_ns: int | None = None) -> None:
+        self._groups: Groups[list[bytes]] = Groups(table, digest, received_ns, list)
 
     def start(self, time_ns: int) -> tuple[Append, int, bool]:
         """A row begins: where to append its columns, the time to store, and whether its clock is right.
 
         The caller appends all columns of the table and then calls ``end``.
         """
-        number = time_ns // NS_PER_DAY
-        day = self._current
-        if day is None or number != self._current_number:
-            day = self._day(number)
-        return day.parts.append, time_ns if day.right_clock else self._received_ns, day.right_clock
-
-    def _day(self, number: int) -> _Day:
-        day = self._days.get(number)
-        if day is None:
-            request_id = f"{self._digest}:{number}"
-            right_clock = self._first_day <= number <= self._last_day
-            day = _Day(request_id, rowbinary.string(request_id), right_clock)
-            self._days[number] = day
-        self._current_number, self._current = number, day
-        return day
+        day = self._groups.day(time_ns)
+        return day.rows.append, time_ns if day.right_clock else self._groups.received_ns, day.right_clock
 
     def end(self) -> None:
         """The row is complete. Raises TooLarge when the request has too many."""
-        day = self._current
-        assert day is not None, "end() without start()"
-        day.parts.append(day.encoded_id)
-        day.rows += 1
-        self._rows += 1
-        if self._rows > MAX_ROWS:
-            raise TooLarge(f"the request has more than {MAX_ROWS} rows for {self._table.name}")
+        day = self._groups.count()
+        day.rows.append(rowbinary.repeated_string(day.request_id))
 
     def blocks(self) -> list[Block]:
-        return [
-            Block(self._table, day.request_id, day.rows, b"".join(day.parts)) for day in self._days.values()
-        ]
+        return self._groups.blocks(lambda rows, _: b"".join(rows))
 
 
 def row_attributes(attributes: Sequence[KeyValue], original_ns: int, *, right_clock: bool) -> bytes:
     """The attributes of a row as a RowBinary map, with the original time added where the clock was wrong."""
     if right_clock:
         return attribute_map(attributes)
-    true_time = KeyValue(key=CLOCK_KEY, value=AnyValue(string_value=str(original_ns)))
-    return rowbinary.length(len(attributes) + 1) + attribute_pairs([*attributes, true_time])
+    return rowbinary.length(len(attributes) + 1) + attribute_pairs(with_true_time(attributes, original_ns))
+
+
+def with_true_time(attributes: Iterable[KeyValue], original_ns: int) -> list[KeyValue]:
+    """The attributes of a row whose clock was wrong, with the time that it had."""
+    return [*attributes, KeyValue(key=CLOCK_KEY, value=AnyValue(string_value=str(original_ns)))]

@@ -22,10 +22,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from otel_taskmon.store import rowbinary
 from otel_taskmon.store.otlp_errors import BadOtlp
 
-_TRACE_ID_BYTES: Final = 16
-_SPAN_ID_BYTES: Final = 8
-_NO_TRACE: Final = bytes(_TRACE_ID_BYTES)
-_NO_SPAN: Final = bytes(_SPAN_ID_BYTES)
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+_NO_TRACE: Final = bytes(TRACE_ID_BYTES)
+_NO_SPAN: Final = bytes(SPAN_ID_BYTES)
 # Go's encoder escapes these two even where it leaves HTML alone; they end a line in JavaScript.
 _GO_ESCAPES: Final = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029"})
 _key: Final = attrgetter("key")
@@ -114,10 +114,12 @@ def attribute_pairs(attributes: Iterable[KeyValue]) -> bytes:
 
 def service_name(attributes: Sequence[KeyValue]) -> bytes:
     """``service.name`` of a resource as a RowBinary string; empty where there is none."""
-    for pair in attributes:
-        if pair.key == "service.name":
-            return rowbinary.string(text_of(pair.value))
-    return rowbinary.EMPTY
+    return rowbinary.string(service_text(attributes))
+
+
+def service_text(attributes: Iterable[KeyValue]) -> str:
+    """``service.name`` of a resource; ``''`` where there is none."""
+    return next((text_of(pair.value) for pair in attributes if pair.key == "service.name"), "")
 
 
 def trace_id(value: bytes) -> bytes:
@@ -125,12 +127,12 @@ def trace_id(value: bytes) -> bytes:
 
     Raises BadOtlp when it has neither 0 nor 16 bytes (opentelemetry-proto: such ids are invalid).
     """
-    return _identifier(value, _TRACE_ID_BYTES, _NO_TRACE, "trace id")
+    return _identifier(value, TRACE_ID_BYTES, _NO_TRACE, "trace id")
 
 
 def span_id(value: bytes) -> bytes:
     """A span id as a RowBinary string of 16 hex digits; as ``trace_id`` with 8 bytes."""
-    return _identifier(value, _SPAN_ID_BYTES, _NO_SPAN, "span id")
+    return _identifier(value, SPAN_ID_BYTES, _NO_SPAN, "span id")
 
 
 def _identifier(value: bytes, size: int, absent: bytes, what: str) -> bytes:

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
@@ -21,13 +22,14 @@ from typing import Any
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery, Task, signals
 from celery.utils.dispatch import Signal as CelerySignal
+from kombu.exceptions import EncodeError
 
 import otel_taskmon
 from otel_taskmon import _safely
 
 URL = os.environ["FAULTS_BROKER"]
 OURS = str(Path(otel_taskmon.__file__).parent) + os.sep
-POOL, MAIN, LIMIT = "pool", "main", "limit"
+POOL, MAIN, LIMIT, PUBLISH = "pool", "main", "limit", "publish"
 BODY_S = 5.0
 
 app = Celery("faults", broker=URL, backend=URL, set_as_current=True)
@@ -91,8 +93,9 @@ def begin(plan: dict[str, Any] | None, where: tuple[str, ...]) -> None:
     if now is not None:
         last = now
     if isinstance(plan, dict) and plan.get("where") in where:
-        now = Points(plan["kind"], plan["at"], lines=plan["where"] == LIMIT)
-        sys.settrace(now.trace)
+        now = Points(plan["kind"], plan["at"], lines=plan["where"] in (LIMIT, PUBLISH))
+        if plan["where"] != PUBLISH:  # that is counted from the body on
+            sys.settrace(now.trace)
     else:
         now = None
         sys.settrace(None)
@@ -100,7 +103,7 @@ def begin(plan: dict[str, Any] | None, where: tuple[str, ...]) -> None:
 
 @signals.task_prerun.connect(weak=False)
 def prerun(kwargs: dict[str, Any], **_signal: Any) -> None:
-    begin(kwargs.get("plan"), (POOL, LIMIT))
+    begin(kwargs.get("plan"), (POOL, LIMIT, PUBLISH))
 
 
 @signals.task_received.connect(weak=False)
@@ -124,6 +127,11 @@ def connect_main_report() -> None:
             Path(path).write_text(f"{last.count}\n{last.struck}\n")
 
     signals.task_received.connect(report, weak=False)
+
+
+@app.task(name="faults.nothing")
+def nothing(value: Any) -> None:
+    """Published, never run."""
 
 
 @app.task(name="faults.work")
@@ -155,6 +163,39 @@ def limited(plan: dict[str, Any] | None = None, **_more: Any) -> tuple[str, Any]
     return "no limit", now.struck if now is not None else ""
 
 
+@app.task(name="faults.publishing")
+def publishing(plan: dict[str, Any] | None = None, **more: Any) -> tuple[str, Any]:
+    """As ``limited``; points are counted while it publishes, in one of ``PUBLISHES``."""
+    assert now is not None
+    try:
+        sys.settrace(now.trace)
+        try:
+            PUBLISHES[now.kind](more)
+        finally:
+            sys.settrace(None)
+        if not now.struck:
+            return "not reached", now.count
+        until = time.monotonic() + BODY_S
+        while time.monotonic() < until:
+            time.sleep(0.01)
+    except SoftTimeLimitExceeded:
+        return "limit", now.struck
+    return "no limit", now.struck
+
+
+def cannot_be_published(_more: dict[str, Any]) -> None:
+    with contextlib.suppress(EncodeError):
+        nothing.apply_async((object(),), queue="nobody", ignore_result=True)
+
+
+PUBLISHES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "task": lambda more: nothing.apply_async((more,), queue="nobody", ignore_result=True),
+    "name": lambda more: app.send_task("faults.elsewhere", (more,), queue="nobody", ignore_result=True),
+    "unserialisable": cannot_be_published,
+}
+"""Kind of publish -> it, with arguments."""
+
+
 @app.task(name="faults.again", bind=True, max_retries=1)
 def again(self: Task, value: Any) -> Any:
     if self.request.retries == 0:
@@ -170,11 +211,6 @@ def endless() -> None:
 @app.task(name="faults.killed")
 def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-@app.task(name="faults.nothing")
-def nothing(value: Any) -> None:
-    """Published, never run."""
 
 
 @app.task(name="faults.tell")

@@ -23,8 +23,10 @@ def note(number: int) -> None:
     notes.rpush("executed", number)
 
 
-@app.task(name="order.tasks.doomed")
-def doomed(number: int) -> None:
+def taken_before(number: int) -> None:
     """Was taken before the purge got to it."""
     notes.rpush("executed", number)
-    notes.rpush("doomed", number)
+
+
+for name in ("order.tasks.doomed", "order.tasks.other"):
+    app.task(taken_before, name=name)

@@ -1,12 +1,14 @@
 """Runs tasks in Celery's own tracer and sends itself SIGUSR1 while hooks of ours run; prints what became of each.
 
-``python -m tests.apps.soft_limits worker|other|late|short ROUNDS``: with the worker's signal handler; with a handler of
-somebody else's; with a signal that comes when the body has ended; with a body that ends at once. Two lines come out:
-how many signals struck in a hook, and how the tasks ended.
+``python -m tests.apps.soft_limits MODE ROUNDS``, where MODE is ``worker``: with the worker's signal handler; ``other``:
+with a handler of somebody else's; ``late``: a signal that comes when the body has ended; ``short``: a body that ends at
+once; ``publish``, ``stuck``: a signal in a hook of a publish, which swallows what is raised in it, or which hangs. Two
+lines come out: how many signals struck in a hook, and how the tasks ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -22,10 +25,12 @@ from celery import Celery, signals
 from celery.app.trace import build_tracer
 
 from otel_taskmon import _safely
-from otel_taskmon._safely import SoftTimeLimitExceeded, entering_task, leaving_task, safely
+from otel_taskmon._safely import SoftTimeLimitExceeded, entering_task, goes_around, leaving_task, safely
 
 HOOK_S = 0.006
 BODY_S = 2.0
+SWALLOWING_S = 0.05
+STUCK_S = 30.0
 mode, rounds = sys.argv[1], int(sys.argv[2])
 app = Celery("soft_limits", broker="memory://", set_as_current=True)
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False)
@@ -50,13 +55,37 @@ def strike_here() -> None:
     spin(0.001)
 
 
+@safely("before publish")
+def before_publish() -> None:
+    strike_here()
+
+
+def swallowing() -> None:
+    """As libraries below a publish do."""
+    until = time.perf_counter() + SWALLOWING_S
+    while time.perf_counter() < until:
+        with contextlib.suppress(Exception):
+            spin(SWALLOWING_S / 4)
+
+
+@goes_around
+def publish(work: Callable[[], None]) -> None:
+    before_publish()
+    work()
+
+
 @app.task(name="soft_limits.body")
 def body() -> str:
     try:
+        if mode in PUBLISHES:
+            publish(PUBLISHES[mode])
         spin(0.0 if mode == "short" else 0.02 if mode == "late" else BODY_S)
     except SoftTimeLimitExceeded:
         return "limit"
     return "no limit"
+
+
+PUBLISHES: dict[str, Callable[[], None]] = {"publish": swallowing, "stuck": lambda: spin(STUCK_S)}
 
 
 @safely("prerun")
@@ -65,7 +94,7 @@ def prerun(**_: object) -> None:
     if mode == "worker":  # at any point of the hook, and now and then behind it
         fire.set()
         spin(HOOK_S)
-    elif mode != "late":
+    elif mode != "late" and mode not in PUBLISHES:
         strike_here()
 
 
@@ -114,7 +143,8 @@ def main() -> None:
         delay = HOOK_S * 0.7 * number / rounds
         tracer: Any = build_tracer("soft_limits.body", body, app=app)
         result = tracer(f"id-{number}", (), {}, {"id": f"id-{number}", "delivery_info": {}})
-        seen[str(result[0])] += 1
+        # it may strike in the body's first line, before the ``try``: then it is the task's end by itself
+        seen["limit" if "SoftTimeLimitExceeded" in str(result[0]) else str(result[0])] += 1
     sys.stdout.write(f"{kept}\n{json.dumps(seen)}\n")
 
 

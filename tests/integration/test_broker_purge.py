@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from typing import Any
 
@@ -15,15 +16,19 @@ from otel_taskmon.app_names import AppNames
 from otel_taskmon.broker import PurgePlan, PurgeStopped, Wanted, connect, connection, redis_purge
 from otel_taskmon.broker.redis_broker import RedisBroker
 from otel_taskmon.demo.broker import Broker
-from tests.support.processes import Child
+from tests.support import purge_under_load
 from tests.support.queued_messages import ids, message, push
-from tests.support.waiting import wait_until
-from tests.support.workers import start_worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP_OF = AppNames().of
 MESSAGES = 20_000
+
+
+@pytest.fixture(autouse=True)
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 000 messages take ten steps, so that things can happen between them."""
+    monkeypatch.setattr(redis_purge, "AT_ONCE", 2_000)
 
 
 @pytest.fixture
@@ -115,65 +120,14 @@ def test_all_that_there_is_may_be_selected(broker: Broker, redis: Redis) -> None
     assert own_keys(redis) == []
 
 
-WORKER = "tests.apps.order_keeper"
-
-
-@pytest.mark.slow
 def test_while_a_publisher_and_a_worker_go_on(
-    broker: Broker, redis: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    broker: Broker, redis: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """20 000 messages, 19 in 20 doomed; the worker notes what it executes, one after the other."""
-    monkeypatch.setattr(redis_purge, "AT_ONCE", 200)
-    staying = list(range(0, MESSAGES, 20))
-    push(
-        redis,
-        "q",
-        (
-            message("order.tasks.note" if n % 20 == 0 else "order.tasks.doomed", f"{n}", [n], queue="q")
-            for n in range(MESSAGES)
-        ),
-    )
-    ours = opened(broker)
-    plan = ours.plan("q", Wanted(task="order.tasks.doomed"), APP_OF)
-    assert plan.matching == MESSAGES - len(staying)
-    published = itertools.count(MESSAGES)
-    ended, during = threading.Event(), []
-
-    def publish() -> None:
-        client = Redis.from_url(broker.url)
-        while not ended.wait(0.002):
-            number = next(published)
-            client.lpush("q", message("order.tasks.note", f"{number}", [number], queue="q"))
-            during.append(number)
-
-    environment = {"SHOP_BROKER": broker.url, "OTEL_SDK_DISABLED": "true"}
-    worker: Child = start_worker(tmp_path, environment, pool="solo", app=WORKER, queues="q")
-    thread = threading.Thread(target=publish)
-    try:
-        wait_until(lambda: redis.llen("executed"), "the first executions", context=worker.output)
-        thread.start()
-        removed = ours.purge(plan)
-        taken_meanwhile = redis.llen("executed")
-        ended.set()
-        thread.join()
-        wait_until(
-            lambda: redis.llen("executed") >= len(staying) + len(during) + redis.llen("doomed"),
-            "all executions",
-            timeout=60,
-            context=worker.output,
-        )
-        wait_until(lambda: not redis.llen("q"), "an empty queue", context=worker.output)
-    finally:
-        ended.set()
-        worker.stop()
-    executed = [int(number) for number in redis.lrange("executed", 0, -1)]
-    doomed = redis.llen("doomed")  # taken by the worker before the purge got to them
-    assert removed + doomed == plan.matching
-    assert [n for n in executed if n >= MESSAGES or n % 20 == 0] == [*staying, *during], "in order, each once"
-    assert doomed == len(executed) - len(staying) - len(during)
-    assert len(during) > 10
-    assert taken_meanwhile > 0
-    print(f"removed {removed}, executed {len(executed)}, published during the purge {len(during)}")
+    """Of 20 000 messages; ``make test-purge-million`` is the same with a million."""
+    monkeypatch.setattr(redis_purge, "AT_ONCE", 50)
+    ledger = purge_under_load.run(broker.url, tmp_path, MESSAGES, publish_every_s=0.002, timeout_s=60)
+    print(f"\n{ledger}")
+    ledger.check()
 
 
 class Interrupt:

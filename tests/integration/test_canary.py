@@ -7,9 +7,14 @@ import secrets
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from otel_taskmon import semconv
+from otel_taskmon.app_names import AppNames
+from otel_taskmon.broker import Reading, Wanted, connect
 from otel_taskmon.demo.broker import Broker
+from otel_taskmon.payload import PayloadEncoder
+from otel_taskmon.settings import Settings
 from tests.support.otlp_sink import OtlpSink
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
@@ -75,6 +80,31 @@ def test_no_byte_holds_the_secret(broker: Broker, tmp_path: Path, setup: str) ->
     assert retry.exception[semconv.EXCEPTION_TYPE] == "ConnectionError"
     assert json.loads(args.attributes[semconv.ARGS]) == [[{"deep": {"db_password": "***"}}, "secret=***"]]
     assert "password" in rejected.attributes[semconv.REASON]
+
+
+def test_the_list_of_waiting_messages_holds_no_secret(broker: Broker, tmp_path: Path) -> None:
+    """Who reads the queue knows no signatures: the publisher says which positions are secret."""
+    secret, url = "cnry" + secrets.token_hex(12), broker.url[:-1] + "5"
+    with OtlpSink() as sink:
+        environment = worker_environment(url, sink.url, SHOP_SECRET=secret)
+        run_publisher(
+            tmp_path, environment, "answer([leak.delay(SECRET, 'by position').id, echo.delay(1).id])"
+        )
+    reading = Reading(PayloadEncoder(Settings()), AppNames().of)
+    found = connect(url)
+    try:
+        rows = found.waiting("shop", Wanted(), reading, start=0, rows=10, most=100).rows
+    finally:
+        found.close()
+    with Redis.from_url(url) as redis:
+        assert any(secret.encode() in message for message in redis.lrange("shop", 0, -1)), (
+            "it is in the message"
+        )
+        redis.delete("shop")
+    assert {row.task: row.args for row in rows} == {
+        "shop.tasks.leak": '["***","by position"]',
+        "shop.tasks.echo": "[1]",
+    }
 
 
 def test_the_stock_instrumentation_alone_does_leak(broker: Broker, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from otel_taskmon.errors import QueryFailed
-from otel_taskmon.migrate import ClickHouseDatabase, split_statements
+from otel_taskmon.migrate import ClickHouseDatabase, migrations, split_statements
 from otel_taskmon.migrating.lock import lock
 from otel_taskmon.queries.connection import connect
 from tests.support.processes import Child
@@ -62,7 +62,7 @@ def test_what_is_pending_is_named_and_then_applied(store: Store) -> None:
         dry = migrate(store.url, "--dry-run", **as_admin(store))
         assert dry.returncode == 0, dry.stderr
         assert f"-- would apply {last:04d}_{name}\n" in dry.stdout
-        assert "CREATE TABLE IF NOT EXISTS otel.purge_selection" in dry.stdout
+        assert all(text in dry.stdout for text in migrations()[-1].statements)
         assert admin.query(
             f"SELECT count() FROM otel.schema_migrations WHERE version = {last}"
         ).result_rows == [(0,)]

@@ -88,8 +88,8 @@ def test_applies_in_order_and_only_once(empty: ClickHouseDatabase) -> None:
 def test_a_run_that_was_cut_short_is_finished_by_the_next(empty: ClickHouseDatabase) -> None:
     migrate.apply(empty)
     whole = schema(empty)
-    statements = sum(len(m.statements) + 1 for m in migrate.migrations())
-    for left in range(1, statements, 4):
+    statements = sum(len(m.statements) + (m.version != migrate.BOOTSTRAP) for m in migrate.migrations())
+    for left in range(1, statements, 5):
         empty.execute("DROP DATABASE IF EXISTS otel SYNC")
         with pytest.raises(CutShort):
             migrate.apply(Interrupted(empty, left))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client as Driver
 
-from otel_taskmon.queries import overview
+from otel_taskmon.queries import overview, searching
 from otel_taskmon.queries.connection import Client, connect
 from otel_taskmon.queries.export import csv_rows
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskPage, TaskRow
@@ -90,6 +90,26 @@ def test_pages_in_every_order(reader: Client, sort: SortKey, descending: bool) -
         reverse=descending,
     )
     assert [row.task_id for row in pages(rows)] == [m.task_id for m in have + without]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize(
+    ("field", "attribute"),
+    [("apps", "app"), ("states", "state"), ("priorities", "priority")],
+)
+def test_pages_by_runtime_of_some_rows(reader: Client, field: str, attribute: str, descending: bool) -> None:
+    """Retried tasks have executions with other values than their newest one's, which count for nothing."""
+    for chosen in sorted({getattr(m, attribute) for m in MADE}, key=repr):
+        only: dict[str, Any] = {field: (chosen,)}
+        wanted = narrowed(TaskFilter(**only))
+
+        def rows(after: Cursor | None, wanted: TaskFilter = wanted) -> TaskPage:
+            return list_tasks(reader, wanted, sort="runtime", descending=descending, limit=11, after=after)
+
+        expected = [m for m in MADE if getattr(m, attribute) == chosen]
+        expected.sort(key=lambda m: (m.runtime_ns or 0, round(m.first, 6), m.task_id), reverse=descending)
+        expected.sort(key=lambda m: m.runtime_ns is None)
+        assert [row.task_id for row in pages(rows)] == [m.task_id for m in expected]
 
 
 def test_a_row_says_what_happened(reader: Client) -> None:
@@ -192,6 +212,21 @@ def test_special_characters_are_found_as_they_are(reader: Client, search: str) -
         since=at(55_000), until=at(65_000), names=(HOSTILE,), apps=(HOSTILE,), queues=(HOSTILE,)
     )
     assert [row.task_name for row in list_tasks(reader, by_name).rows] == [HOSTILE]
+
+
+@pytest.mark.parametrize("search", ["shop", "flaky", "customer", "1", "50%_of", "nothing has this"])
+def test_a_search_finds_the_same_by_keys_and_by_looking_at_all(
+    reader: Client, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    wanted = TaskFilter(since=at(0), search=search)
+
+    def answers() -> tuple[object, ...]:
+        found = [row.task_id for row in list_tasks(reader, wanted, limit=1000).rows]
+        return found, task_span(reader, wanted), overview.facets(reader, wanted)
+
+    by_keys = answers()
+    monkeypatch.setattr(searching, "FEW", -1)
+    assert answers() == by_keys
 
 
 def test_arguments_are_found_while_the_task_waits_and_after_it_ran(reader: Client, writer: Driver) -> None:

@@ -10,6 +10,7 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from redis import Redis
 
@@ -137,6 +138,21 @@ def test_values_of_one_moment_have_one_time(broker: Broker, redis: Redis) -> Non
     assert {(metric, value) for metric, _, value, _ in found} == {
         ("taskmon.queue.depth", 1), ("taskmon.queue.unacked", 0), ("taskmon.queue.oldest_at", now),
     }  # fmt: skip
+
+
+def test_instrumentations_of_the_brokers_library_see_nothing_of_it(broker: Broker, redis: Redis) -> None:
+    kept, seen = Kept(), []
+
+    def connect() -> Any:
+        seen.append(is_instrumentation_enabled())
+        return brokers.connect(broker.url)
+
+    sampling = QueueDepth(connect, lambda: {"q"}, kept.of("one"), 60)
+    sampling.start()
+    wait_until(lambda: kept.by["one"], "a sample")
+    sampling.stop()
+    assert seen == [False]
+    assert is_instrumentation_enabled(), "the process's own calls are"
 
 
 def test_one_of_two_counts_the_queues_of_both(broker: Broker, redis: Redis) -> None:

@@ -95,7 +95,10 @@ def test_publishers_that_fork(broker: Broker, tmp_path: Path, protocol: str) -> 
     """As a forking web server does. Over gRPC the parent may have to ship for what it forked."""
     with HttpSink() if protocol == "http/protobuf" else GrpcSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "9", sink.url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol
+            broker.url[:-1] + "9",
+            sink.url,
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            TASKMON_FLUSH_TIMEOUT_S="20",  # each process imports gRPC for itself, however busy the machine is
         )
         ids = run_publisher(tmp_path, environment, FORKS)
         spans = [
@@ -104,8 +107,9 @@ def test_publishers_that_fork(broker: Broker, tmp_path: Path, protocol: str) -> 
             if request.signal is Signal.TRACES
             for span in decode(request.body)
         ]
-    assert sorted(span.task_id for span in spans) == sorted(ids)
-    assert waiting_records(tmp_path) == 0
+    said = "".join(log.read_text() for log in tmp_path.glob("publish-*.log"))
+    assert waiting_records(tmp_path) == 0, said
+    assert sorted(span.task_id for span in spans) == sorted(ids), said
 
 
 @pytest.mark.parametrize("embedded", [False, True])

@@ -22,11 +22,16 @@ from tests.support.processes import ROOT
 WORKER_TESTS = (
     "tests/unit/test_instrument*.py",
     "tests/unit/test_celery_worker_parts.py",
+    "tests/unit/test_eager_lineage.py",
     "tests/unit/test_endings.py",
     "tests/unit/test_main_process.py",
     "tests/unit/test_safely.py",
     "tests/integration/test_worker_*.py",
+    "tests/integration/test_publish_failures.py",
+    "tests/integration/test_queue_depth.py",
     "tests/integration/test_soft_limit.py",
+    "tests/integration/test_soft_limit_points.py",
+    "tests/integration/test_fault_injection.py",
     "tests/integration/test_outbox_green.py",
     "tests/integration/test_outbox_processes.py",
 )

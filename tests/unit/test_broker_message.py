@@ -56,6 +56,18 @@ def test_secrets_are_masked_as_at_the_source() -> None:
     assert row.payload_notes == ("args:redacted", "kwargs:redacted")
 
 
+def test_arguments_are_masked_where_the_publisher_says_that_their_parameter_is_secret() -> None:
+    text = message("a.b", "x", ["ann", "geheim", None], taskmon_secret_args=[1, 9])
+    row = read(text)
+    assert (row.args, row.payload_notes) == ('["ann","***",null]', ("args:redacted",))
+    pickled = changed(text, **{"content-type": "application/x-python-serialize"})
+    assert read(pickled).args is None, (
+        "what Celery wrote of the arguments as one text cannot be masked by position"
+    )
+    for broken in ("1", [True, "1", -1, None], {"1": 1}, 1):
+        assert read(message("a.b", "x", ["ann"], taskmon_secret_args=broken)).args == '["ann"]'
+
+
 def test_what_is_unknown_is_none_and_not_zero() -> None:
     text = json.loads(message("a.b", "x"))
     for header in ("retries", "taskmon_published_at", "argsrepr", "kwargsrepr"):

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from billiard.exceptions import WorkerLostError
 from celery import Celery
-from opentelemetry.context import Context
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from otel_taskmon import _safely, semconv
 from otel_taskmon.app_names import AppNames
 from otel_taskmon.boot import Boot
 from otel_taskmon.facts import Attributes, Recorder
 from otel_taskmon.main_process import MainProcess
+from otel_taskmon.outbox.known import Known
 from otel_taskmon.payload import PayloadEncoder
 from otel_taskmon.settings import Settings
 
@@ -35,15 +36,17 @@ class Bench:
         self.kept = InMemorySpanExporter()
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.kept))
-        self.events: list[tuple[str, Attributes]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
         settings = Settings()
         recorder = Recorder(settings, PayloadEncoder(settings), AppNames({}).of)
         self.main = MainProcess(
             recorder, Boot("b" * 32, "w@host"), lambda: provider.get_tracer("t"), self.emit
         )
 
-    def emit(self, name: str, attributes: Attributes, _context: Context) -> None:
-        self.events.append((name, attributes))
+    def emit(
+        self, name: str, attributes: Attributes, _publish: SpanContext | None, _at: None, known: Known
+    ) -> None:
+        self.events.append((name, {**known.attributes, **attributes}))
 
     def attributes(self) -> list[dict[str, Any]]:
         return [dict(span.attributes or {}) for span in self.kept.get_finished_spans()]

@@ -66,12 +66,38 @@ def test_a_name_that_is_no_cluster_s(name: str) -> None:
         "CREATE TABLE IF NOT EXISTS otel.unheard_of (x Int8)\nENGINE = MergeTree\nORDER BY x",
         "CREATE TABLE IF NOT EXISTS otel.audit (x Int8)\nENGINE = Log",
         "ALTER TABLE otel.celery_tasks ADD COLUMN x Int8",
+        "ALTER TABLE otel.celery_tasks\n    MODIFY COLUMN x CODEC(ZSTD(6)),\n    ADD COLUMN y Int8",
+        "ALTER TABLE otel.celery_tasks MODIFY COLUMN x String CODEC(ZSTD(6))",
         "OPTIMIZE TABLE otel.celery_tasks",
     ],
 )
 def test_what_has_no_form_there_is_refused(sql: str) -> None:
     with pytest.raises(MigrationError):
         on_cluster(sql, "prod")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "\n    MODIFY COLUMN IF EXISTS started_at CODEC(T64, ZSTD(1)),\n    MODIFY COLUMN `a.b` CODEC(ZSTD(6))",
+        " DROP INDEX IF EXISTS idx_args",
+        " ADD INDEX IF NOT EXISTS idx_args args\nTYPE text(tokenizer = ngrams(3))",
+        " MATERIALIZE INDEX IF EXISTS idx_args",
+        " MODIFY SETTING index_granularity_bytes = 0",
+    ],
+)
+def test_what_only_the_rows_know_of_goes_to_the_tables_that_hold_them(command: str) -> None:
+    assert on_cluster(f"ALTER TABLE otel.celery_tasks{command}", "prod") == [
+        f"ALTER TABLE otel.celery_tasks_local ON CLUSTER 'prod'{command}"
+    ]
+
+
+def test_a_view_s_new_query_reads_what_lies_on_its_own_shard() -> None:
+    assert on_cluster(
+        "ALTER TABLE otel.celery_task_events_mv MODIFY QUERY\nSELECT 1 FROM otel.otel_logs", "prod"
+    ) == [
+        "ALTER TABLE otel.celery_task_events_mv ON CLUSTER 'prod' MODIFY QUERY\nSELECT 1 FROM otel.otel_logs_local"
+    ]
 
 
 def test_values_are_written_out_to_be_read() -> None:

@@ -16,6 +16,7 @@ from otel_taskmon.store.otlp_logs import LOGS, log_blocks
 from otel_taskmon.store.otlp_metrics import METRICS, metric_blocks
 from otel_taskmon.store.otlp_rows import CLOCK_KEY, NS_PER_DAY, Block
 from otel_taskmon.store.otlp_traces import TRACES, trace_blocks
+from tests.support.native_reader import read_native
 from tests.support.rowbinary_reader import read_rows
 
 DAY = 20_000  # 2024-10-04
@@ -66,8 +67,9 @@ def rows_of(block: Block) -> list[dict[str, Any]]:
         name: "Map" if name in MAPS else "Array(Map)" if name in MAP_ARRAYS else TYPES.get(name, "String")
         for name in (*block.table.columns, "RequestId")
     }
-    rows = read_rows(block.data, types)
+    rows = read_native(block.data) if block.table.format == "Native" else read_rows(block.data, types)
     assert len(rows) == block.rows
+    assert all(tuple(row) == tuple(types) for row in rows)
     return rows
 
 

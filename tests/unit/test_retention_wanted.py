@@ -27,6 +27,17 @@ def test_one_number_is_for_every_table_with_rows_of_tasks() -> None:
     assert wanted()["celery_task_runs"].age == 720
 
 
+def test_events_go_after_a_week_and_never_later_than_their_tasks() -> None:
+    for table in ("otel_logs", "celery_task_events"):
+        assert [wanted(data_max_age=hours)[table].age for hours in (24, 168, 720, "off")] == [
+            24,
+            168,
+            168,
+            OFF,
+        ]
+        assert wanted(table_max_age={table: 500})[table].age == 500
+
+
 def test_single_tables_go_their_own_way() -> None:
     found = wanted(
         data_max_age="off", statistics_max_age=24, table_max_age={"otel_logs": "48", "otel_traces": "off"}

@@ -49,6 +49,17 @@ class Seen:
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.reader = InMemoryMetricReader()
         self.inside: tuple[Any, ...] = ()
+        app = self.app = Celery("shop", set_as_current=False)
+
+        @app.task(name="shop.tasks.add", shared=False)  # type: ignore[untyped-decorator]
+        def add(x: int, y: int) -> int:
+            current = trace.get_current_span()
+            self.inside = (current.get_span_context() == self.span.get_span_context(), baggage.get_all())
+            return x + y
+
+        settings = Settings()
+        self.recorder = Recorder(settings, PayloadEncoder(settings), AppNames({}).of)
+        self.boot = Boot()
         instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]
         instrumentor.uninstrument()
         instrumentor.instrument(
@@ -59,28 +70,20 @@ class Seen:
         self.instrumentor = instrumentor
 
     def execute(self, message: dict[str, Any], ours: bool) -> ReadableSpan:
-        app = Celery("shop", set_as_current=False)
-
-        @app.task(name="shop.tasks.add", shared=False)  # type: ignore[untyped-decorator]
-        def add(x: int, y: int) -> int:
-            current = trace.get_current_span()
-            self.inside = (current.get_span_context() == self.span.get_span_context(), baggage.get_all())
-            return x + y
-
-        task = app.tasks["shop.tasks.add"]
+        task = self.app.tasks["shop.tasks.add"]
         request = Context(message, args=(1, 2), kwargs={}, called_directly=False)
         task.push_request(**vars(request))
         before = trace.get_current_span()
+        self.exporter.clear()
         signal = {"task_id": message["id"], "task": task, "args": (1, 2), "kwargs": {}}
         try:
             if ours:
-                settings = Settings()
-                running = Running(Recorder(settings, PayloadEncoder(settings), AppNames({}).of), Boot())
+                running = Running(self.recorder, self.boot)
                 running.stock_before = [self.instrumentor._trace_prerun]
-                running.before(task)
+                running.before(task, task.request)
                 self.span = trace.get_current_span()
                 result = task.run(1, 2)
-                running.after(task, "SUCCESS", {"retval": result})
+                running.after(task, task.request, "SUCCESS", {"retval": result})
             else:
                 self.instrumentor._trace_prerun(  # type: ignore[no-untyped-call]
                     sender=task, **signal
@@ -117,7 +120,7 @@ def _stock_as_it_was() -> Iterator[None]:
         instrumentor.instrument()
 
 
-@pytest.mark.parametrize(
+MORE = pytest.mark.parametrize(
     "more",
     [
         {},
@@ -130,6 +133,9 @@ def _stock_as_it_was() -> Iterator[None]:
     ],
     ids=lambda more: "-".join(more) or "plain",
 )
+
+
+@MORE
 @pytest.mark.parametrize("links", [False, True], ids=["below", "linked"])
 def test_what_the_stock_handlers_say_is_said(more: dict[str, Any], links: bool) -> None:
     said, seen = {}, {}
@@ -146,6 +152,19 @@ def test_what_the_stock_handlers_say_is_said(more: dict[str, Any], links: bool) 
     assert [key for key in own if key.startswith("celery.") and key not in stock_attributes] == []
     assert seen[True].inside == seen[False].inside
     assert seen[True].points() == seen[False].points() != []
+
+
+@MORE
+def test_the_next_execution_says_it_from_what_was_kept(more: dict[str, Any]) -> None:
+    stock = Seen().execute({**MESSAGE, **more}, ours=False)
+    seen = Seen()
+    seen.execute({**MESSAGE, **more, "id": "another", "correlation_id": "another"}, ours=True)
+    kept = len(seen.recorder.remembered)
+    mine = dict(seen.execute({**MESSAGE, **more}, ours=True).attributes or {})
+    assert {key: mine.get(key) for key in stock.attributes or {}} == dict(stock.attributes or {})
+    assert [key for key in mine if key.startswith("celery.") and key not in (stock.attributes or {})] == []
+    assert (mine["taskmon.app"], mine["taskmon.reporter"], mine["taskmon.args"]) == ("shop", "pool", "[1,2]")
+    assert len(seen.recorder.remembered) == kept == ("compression" not in more)
 
 
 def test_a_header_with_the_name_of_the_state_does_not_change_it() -> None:

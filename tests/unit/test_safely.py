@@ -108,6 +108,9 @@ def test_a_limit_that_cannot_be_sent_again_is_raised_again() -> None:
         # SIGUSR1 strikes at as many points of a hook of ours: each time the task gets it
         ("worker", 300, {"limit": 300}),
         ("other", 100, {"limit": 100}),
+        # nor is it lost in the publish whose hook it struck, or kept from one that hangs
+        ("publish", 30, {"limit": 30}),
+        ("stuck", 3, {"limit": 3}),
         # and never a task that it was not for
         ("late", 50, {"no limit": 50}),
         ("short", 50, {"no limit": 50}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_defaults_are_the_documented_ones() -> None:
     worker = Settings.from_environment({})
     assert (worker.enabled, worker.truncate_nested_data, worker.redact) == (True, True, True)
-    assert (worker.export_interval_ms, worker.flush_timeout_s) == (500, 2.0)
+    assert (worker.export_interval_ms, worker.flush_timeout_s) == (500, 1.5)
     store = StoreSettings.from_environment({})
     assert (store.host, store.http_port, store.otlp_http_port, store.otlp_grpc_port) == (
         "127.0.0.1",
@@ -207,9 +209,16 @@ def test_the_page_of_settings_is_made_from_the_fields() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == page(), f"run {command}"
 
 
-@pytest.mark.parametrize("name", ["settings", "_setting_fields", "errors"])
-def test_reading_settings_needs_only_the_standard_library(name: str) -> None:
-    tree = ast.parse((ROOT / "otel_taskmon" / f"{name}.py").read_text())
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted((ROOT / "otel_taskmon" / "settings").glob("*.py")),
+        *(ROOT / "otel_taskmon" / f"{name}.py" for name in ("_setting_fields", "_setting_ages", "errors")),
+    ],
+    ids=lambda path: path.stem,
+)
+def test_reading_settings_needs_only_the_standard_library(path: Path) -> None:
+    tree = ast.parse(path.read_text())
     modules = {
         module.split(".")[0]
         for node in ast.walk(tree)
@@ -222,3 +231,22 @@ def test_reading_settings_needs_only_the_standard_library(name: str) -> None:
         )
     }
     assert modules <= sys.stdlib_module_names | {"otel_taskmon"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "loaded"),
+    [({"TASKMON_REDACT": "false"}, []), ({"TASKMON_HTTP_PORT": "1"}, ["every", "reader", "store"])],
+    ids=["only its own", "one of the store's"],
+)
+def test_a_worker_loads_its_own_settings_and_others_only_where_it_meets_them(
+    environ: dict[str, str], loaded: list[str]
+) -> None:
+    program = (
+        "import sys; from otel_taskmon.settings import Settings; Settings.from_environment(); "
+        "print(*sorted(n.rsplit('.')[-1] for n in sys.modules if n.startswith('otel_taskmon.settings.')))"
+    )
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TASKMON_")}
+    printed = subprocess.run(
+        [sys.executable, "-c", program], env=ours | environ, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert printed == sorted(["environment", "worker", *loaded])

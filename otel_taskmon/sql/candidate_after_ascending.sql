@@ -1,0 +1,1 @@
+{from_start:UInt8} OR candidate >= {cursor_value:Int64}
