@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from otel_taskmon.errors import QueryFailed
 from otel_taskmon.migrate import split_statements
 from otel_taskmon.queries.connection import Client, connect
 from tests.support.store import Store
@@ -27,6 +28,7 @@ LAST_TASKS: Final = 50_000
 LAST_BATCH_TASKS: Final = 5_000
 AT_ONCE: Final = 2
 """As many as the store has lanes for statements that write."""
+TRIES: Final = 10
 LOAD_SECONDS: Final = 900
 """The most that one batch may take, on a machine that is busy with other work."""
 COLUMNS: Final = (
@@ -79,7 +81,14 @@ def load(store: Store, wanted: Generated, *, first: int = 0, raw: bool = True) -
         began = time.perf_counter()
 
         def insert(batch: tuple[int, int]) -> int:
-            admin.run(question, wanted.parameters(*batch))
+            for left in reversed(range(TRIES)):
+                try:
+                    admin.run(question, wanted.parameters(*batch))
+                    break
+                except QueryFailed:  # merges took the memory; the same rows again replace what came in
+                    if not left:
+                        raise
+                    time.sleep(5)
             if not raw:
                 admin.run("TRUNCATE TABLE otel.otel_traces")
             return sum(batch)

@@ -27,6 +27,11 @@ def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MI
     """Write the engine's configuration file to ``path``."""
     server = {
         "max_server_memory_usage": memory_bytes,
+        # The engine's own count of what it holds drifts by 50 to 100 MB a large question when it lives in another
+        # program, until it refuses everything for lack of memory that is free. So it is set right by what its allocator
+        # holds; the cgroup's number would count other processes.
+        "memory_worker_correct_memory_tracker": 1,
+        "memory_worker_use_cgroup": 0,
         # These are ceilings, not allocations; the defaults (5 GB each) are meant for a machine of its own.
         "mark_cache_size": 64 * MIB,
         "index_mark_cache_size": 16 * MIB,

@@ -156,3 +156,20 @@ def test_it_says_where_it_listens_only_once_it_does(tmp_path: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=2):
                 pass
         assert said.rstrip().endswith(READY)
+
+
+def test_the_engine_counts_the_memory_that_the_store_really_holds(tmp_path: Path) -> None:
+    """Its own count drifts until it refuses statements for lack of memory that is free."""
+    with running_store(tmp_path) as store:
+        counted = "SELECT value FROM system.metrics WHERE metric = 'MemoryTracking'"
+        status = Path(f"/proc/{store.child.pid}/status")
+
+        def share() -> float:
+            (held,) = (line.split()[1] for line in status.read_text().splitlines() if "RssAnon" in line)
+            return int(post(store.url, counted, user="admin", password=store.admin_password).data) / (
+                int(held) * 1024
+            )
+
+        wait_until(
+            lambda: 0.4 < share() < 1.3, "the engine's count to be near the store's memory", timeout=10
+        )
