@@ -32,6 +32,8 @@ def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MI
         # holds; the cgroup's number would count other processes.
         "memory_worker_correct_memory_tracker": 1,
         "memory_worker_use_cgroup": 0,
+        # And by nothing that it only expects: it would count up to twice what is there.
+        "memory_worker_rss_speculative_reserve_ratio": 0,
         # These are ceilings, not allocations; the defaults (5 GB each) are meant for a machine of its own.
         "mark_cache_size": 64 * MIB,
         "index_mark_cache_size": 16 * MIB,

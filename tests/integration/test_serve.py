@@ -128,7 +128,11 @@ def test_rows_and_passwords_outlive_a_stop_and_a_kill(tmp_path: Path) -> None:
         try:
             passwords.append(store.admin_password)
             headers = basic("admin", store.admin_password)
-            sql = "INSERT INTO otel.otel_traces (Timestamp, TraceId) VALUES (now(), 'kept')"
+            # the same block once more would be taken for a repetition
+            span = f"{len(passwords):016x}"
+            sql = (
+                f"INSERT INTO otel.otel_traces (Timestamp, TraceId, SpanId) VALUES (now(), 'kept', '{span}')"
+            )
             assert post(store.url, sql, headers=headers).status == 200
             rows = post(store.url, "SELECT count() FROM otel.otel_traces WHERE TraceId = 'kept'").data
             assert int(rows) == len(passwords)
