@@ -40,15 +40,16 @@ ORDER BY noted_at
 TTL toDateTime(noted_at) + INTERVAL 1 DAY DELETE
 SETTINGS ttl_only_drop_parts = 1;
 
--- Which hours: those of rows that came in since the newest computation, with half an hour to spare, and those that
--- are due; and none whose rows may already be leaving celery_task_runs (its TTL says when), or an hour would shrink
--- with them.
+-- Which hours: those that got rows, or are due, since they were computed, with half an hour to spare; and none whose rows
+-- may already be leaving celery_task_runs (its TTL says when), or an hour would shrink with them. At most so many at a
+-- time as hold about a million rows, those first that were not computed for longest: after a bulk load or a long
+-- outage all of them together would take the store's memory.
+-- One list for both halves: an hour that only the second one knew would go to zero.
 -- The second half puts in a zero for every group that is there already, so that a group whose last row changed its
 -- state goes to zero and does not stay as it was.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_task_stats_1h_mv
 REFRESH EVERY 5 MINUTE APPEND TO otel.celery_task_stats_1h EMPTY AS
 WITH
-    (SELECT max(computed_at) FROM otel.celery_task_stats_1h) - INTERVAL 30 MINUTE AS since,
     (
         SELECT arrayMin(
             found -> toUInt32OrZero(found[2]) * if(found[1] = 'Day', 24, 1),
@@ -56,16 +57,42 @@ WITH
         FROM system.tables
         WHERE database = 'otel' AND name = 'celery_task_runs'
     ) AS kept_hours,
-    touched AS
+    if(kept_hours = 0, toDateTime(0, 'UTC'), now('UTC') - toIntervalHour(kept_hours)) AS kept_since,
     (
-        SELECT toStartOfHour(toDateTime(started_at, 'UTC')) AS hour
-        FROM otel.celery_task_runs
-        WHERE ingested_at >= since AND (kept_hours = 0 OR hour >= now() - toIntervalHour(kept_hours))
-        UNION DISTINCT
-        SELECT hour
-        FROM otel.celery_task_stats_due
-        WHERE noted_at >= since AND (kept_hours = 0 OR hour >= now() - toIntervalHour(kept_hours))
-    )
+        SELECT groupArray(hour)
+        FROM
+        (
+            SELECT
+                hour,
+                sum(rows) OVER (
+                    ORDER BY computed, hour DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - rows AS before
+            FROM
+            (
+                SELECT hour, sum(rows) AS rows, max(changed_at) AS changed, max(computed_at) AS computed
+                FROM
+                (
+                    SELECT
+                        toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
+                        count() AS rows,
+                        max(ingested_at) AS changed_at,
+                        toDateTime64(0, 6, 'UTC') AS computed_at
+                    FROM otel.celery_task_runs
+                    GROUP BY hour
+                    UNION ALL
+                    SELECT hour, 0 AS rows, noted_at AS changed_at, toDateTime64(0, 6, 'UTC') AS computed_at
+                    FROM otel.celery_task_stats_due
+                    UNION ALL
+                    SELECT hour, 0 AS rows, toDateTime64(0, 6, 'UTC') AS changed_at, max(stats.computed_at) AS computed_at
+                    FROM otel.celery_task_stats_1h AS stats
+                    GROUP BY hour
+                )
+                WHERE hour >= kept_since
+                GROUP BY hour
+                HAVING changed >= computed - INTERVAL 30 MINUTE
+            )
+        )
+        WHERE before < 1000000
+    ) AS touched
 SELECT
     hour,
     task_name,
@@ -94,12 +121,15 @@ FROM
         toStartOfHour(toDateTime(started_at, 'UTC')) AS hour,
         task_name, app, queue, worker, state, exc_type, is_error, duration_ns, queue_wait_ns, 1 AS counts
     FROM otel.celery_task_runs FINAL
-    WHERE hour IN (SELECT hour FROM touched)
+    WHERE
+        has(touched, hour)
+        AND started_at >= toDateTime64(arrayMin(touched), 6, 'UTC')
+        AND started_at < toDateTime64(arrayMax(touched), 6, 'UTC') + INTERVAL 1 HOUR
     UNION ALL
     SELECT
         hour, task_name, app, queue, worker, state, exc_type, 0 AS is_error, NULL AS duration_ns,
         NULL AS queue_wait_ns, 0 AS counts
     FROM otel.celery_task_stats_1h FINAL
-    WHERE hour IN (SELECT hour FROM touched)
+    WHERE has(touched, hour)
 )
 GROUP BY hour, task_name, app, queue, worker, state, exc_type;

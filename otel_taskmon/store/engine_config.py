@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
@@ -34,6 +35,10 @@ def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MI
         "memory_worker_use_cgroup": 0,
         # And by nothing that it only expects: it would count up to twice what is there.
         "memory_worker_rss_speculative_reserve_ratio": 0,
+        # What was freed goes back to the system from half of the ceiling on, not from nine tenths: one question takes more
+        # than the rest.
+        "memory_worker_purge_total_memory_threshold_ratio": 0.5,
+        "memory_worker_purge_dirty_pages_threshold_ratio": 0.1,
         # These are ceilings, not allocations; the defaults (5 GB each) are meant for a machine of its own.
         "mark_cache_size": 64 * MIB,
         "index_mark_cache_size": 16 * MIB,
@@ -65,5 +70,5 @@ def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MI
     path.write_text("\n".join(lines) + "\n")
 
 
-def _elements(values: dict[str, int]) -> list[str]:
+def _elements(values: Mapping[str, float]) -> list[str]:
     return [f"<{name}>{escape(str(value))}</{name}>" for name, value in values.items()]

@@ -328,3 +328,22 @@ def test_a_derived_row_can_be_derived_again_from_the_raw_one(writer: Driver, rea
         columns = reader.ask(f"SELECT * FROM ({select}) LIMIT 0").columns
         writer.command(f"INSERT INTO otel.{name.removesuffix('_mv')} ({', '.join(columns)}) {select}")
     assert (task_detail.find_task(reader, "derive"), task_detail.executions(reader, "derive")) == before
+
+
+@pytest.mark.slow
+def test_a_bulk_load_is_summed_up_a_million_rows_at_a_time(tmp_path: Path) -> None:
+    """All hours of it at once would take the store's memory; each computation goes on where the last one ended."""
+    with running_store(tmp_path) as store:
+        admin = store.client("admin", autogenerate_session_id=False)
+        admin.command(
+            """INSERT INTO otel.celery_task_runs (first_published_at, task_id, execution_id, started_at, ended_at, state)
+               SELECT now64(6) - toIntervalHour(number % 5) AS at, toString(number), toString(number), at, at, 'SUCCESS'
+               FROM numbers(2000000)"""
+        )
+        summed = "SELECT uniqExact(hour), sum(runs) FROM otel.celery_task_stats_1h FINAL WHERE runs > 0"
+        seen = []
+        while len(seen) < 5 and (not seen or seen[-1] != (5, 2_000_000)):
+            admin.command("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
+            admin.command("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
+            seen.append(tuple(admin.query(summed).result_rows[0]))
+        assert seen == [(3, 1_200_000), (5, 2_000_000)]
