@@ -35,8 +35,7 @@ def write_config(path: Path, *, memory_bytes: int, min_free_disk_bytes: int = MI
         "memory_worker_use_cgroup": 0,
         # And by nothing that it only expects: it would count up to twice what is there.
         "memory_worker_rss_speculative_reserve_ratio": 0,
-        # What was freed goes back to the system from half of the ceiling on, not from nine tenths: one question takes more
-        # than the rest.
+        # What was freed goes back to the system from half of the ceiling on, not from nine tenths.
         "memory_worker_purge_total_memory_threshold_ratio": 0.5,
         "memory_worker_purge_dirty_pages_threshold_ratio": 0.1,
         # These are ceilings, not allocations; the defaults (5 GB each) are meant for a machine of its own.

@@ -336,12 +336,13 @@ def test_a_bulk_load_is_summed_up_a_million_rows_at_a_time(tmp_path: Path) -> No
     with running_store(tmp_path) as store:
         admin = store.client("admin", autogenerate_session_id=False)
         admin.command(
-            """INSERT INTO otel.celery_task_runs (first_published_at, task_id, execution_id, started_at, ended_at, state)
+            """INSERT INTO otel.celery_task_runs
+                   (first_published_at, task_id, execution_id, started_at, ended_at, state)
                SELECT now64(6) - toIntervalHour(number % 5) AS at, toString(number), toString(number), at, at, 'SUCCESS'
                FROM numbers(2000000)"""
         )
         summed = "SELECT uniqExact(hour), sum(runs) FROM otel.celery_task_stats_1h FINAL WHERE runs > 0"
-        seen = []
+        seen: list[tuple[int, ...]] = []
         while len(seen) < 5 and (not seen or seen[-1] != (5, 2_000_000)):
             admin.command("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
             admin.command("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
