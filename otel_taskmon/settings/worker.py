@@ -106,7 +106,7 @@ class Settings(FromEnvironment):
         kinds.seconds(0.1, 60.0),
         "Longest time that a worker's exit may take for what is not sent yet, in seconds. What is left then waits in "
         "the outbox for the next process on that host.",
-        default=1.5,
+        default=1.25,
     )
     outbox_dir: Path | None = setting(  # noqa: RUF009 - it gives a field, as dataclasses.field does
         "TASKMON_OUTBOX_DIR",

@@ -217,6 +217,7 @@ class Telling:
             semconv.WORKER_CELERY_VERSION: "5.7.0",
             semconv.WORKER_POOL_SIZE: 1,
             semconv.WORKER_PREFETCH: 1,
+            semconv.WORKER_QUEUES: '["shop"]',
         }
         return self._log(f"taskmon.worker.{told.what}", self._ns(told.at, told.worker), attributes)
 

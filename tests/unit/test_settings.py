@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_defaults_are_the_documented_ones() -> None:
     worker = Settings.from_environment({})
     assert (worker.enabled, worker.truncate_nested_data, worker.redact) == (True, True, True)
-    assert (worker.export_interval_ms, worker.flush_timeout_s) == (500, 1.5)
+    assert (worker.export_interval_ms, worker.flush_timeout_s) == (500, 1.25)
     store = StoreSettings.from_environment({})
     assert (store.host, store.http_port, store.otlp_http_port, store.otlp_grpc_port) == (
         "127.0.0.1",
