@@ -75,7 +75,9 @@ def run_all(
             [*before, sys.executable, "-c", code], folder / "publish.log", env=environment
         ) as publisher:
             assert publisher.process.wait(60) == 0, publisher.output()
-        ids: dict[str, str] = json.loads(publisher.output().splitlines()[-1])
+        # a store that is slow to answer is told of after the ids
+        answer = next(line for line in publisher.output().splitlines() if line.startswith("{"))
+        ids: dict[str, str] = json.loads(answer)
         client = store.client()
 
         def query(sql: str) -> Rows:
