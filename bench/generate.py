@@ -85,7 +85,8 @@ def load(store: Store, wanted: Generated, *, first: int = 0, raw: bool = True) -
                 try:
                     admin.run(question, wanted.parameters(*batch))
                     break
-                except QueryFailed:  # merges took the memory; the same rows again replace what came in
+                except QueryFailed:
+                    # for lack of memory, beside merges; the same rows again replace what came in
                     if not left:
                         raise
                     time.sleep(5)
