@@ -1,6 +1,7 @@
-"""The questions: ``sql/*.sql``, one each, with bound parameters.
+"""The questions: the ``.sql`` files below ``sql/``, one each, with bound parameters.
 
-A line ``--: name`` in a file stands for another file, ``sql/name.sql``, so that a filter is written once. Where a
+A folder says what its questions are about; their names are unique across folders, so that a caller and a slot need
+only the name. A line ``--: name`` in a file stands for another file, so that a filter is written once. Where a
 question has a closed set of forms (its order, its source), the caller names the file for the slot. What fills a slot
 is always one of these files; text from outside only ever travels as a bound parameter.
 """
@@ -8,18 +9,34 @@ is always one of these files; text from outside only ever travels as a bound par
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 _SLOT = re.compile(r"^(?P<indent>[ \t]*)--: (?P<slot>[a-z_]+)[ \t]*$")
-_FILE_NAME = re.compile(r"[a-z_]+")
+_SUFFIX = ".sql"
+
+
+def _files_below(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry)
+        elif entry.name.endswith(_SUFFIX):
+            yield entry.name.removesuffix(_SUFFIX), entry
+
+
+@cache
+def _files() -> dict[str, Traversable]:
+    return dict(_files_below(resources.files("otel_taskmon") / "sql"))
 
 
 @cache
 def _file(name: str) -> str:
-    if not _FILE_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a question")
-    return (resources.files("otel_taskmon") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    try:
+        return _files()[name].read_text(encoding="utf-8")
+    except KeyError:
+        raise LookupError(f"{name!r} is no name of a question") from None
 
 
 def _expand(name: str, slots: dict[str, str], indent: str) -> list[str]:
@@ -40,8 +57,8 @@ def _statement(name: str, slots: tuple[tuple[str, str], ...]) -> str:
 
 
 def statement(name: str, **slots: str) -> str:
-    """The text of ``sql/<name>.sql`` with its slots filled and comments left out.
+    """The text of the question ``name`` with its slots filled and comments left out.
 
-    Raises FileNotFoundError for a question or slot that does not exist.
+    Raises LookupError for a question or slot that does not exist.
     """
     return _statement(name, tuple(sorted(slots.items())))

@@ -21,7 +21,7 @@ from otel_taskmon.queries.report_model import ReportFilter, Source
 from otel_taskmon.queries.report_range import ReportRange
 
 ROOT = Path(__file__).resolve().parents[2]
-SQL = sorted((ROOT / "otel_taskmon" / "sql").glob("*.sql"))
+SQL = sorted((ROOT / "otel_taskmon" / "sql").rglob("*.sql"))
 SCHEMA = sorted((ROOT / "otel_taskmon" / "schema").glob("*.sql"))
 SOURCES = [ROOT / "otel_taskmon" / "migrate.py", *sorted((ROOT / "otel_taskmon" / "queries").glob("*.py"))]
 SLOT = re.compile(r"^[ \t]*--: ([a-z_]+)$", re.MULTILINE)
@@ -147,6 +147,13 @@ def test_every_file_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "_file", recording)
     expanded()
     assert {path.stem for path in SQL} - read == set()
+
+
+def test_a_name_stands_for_one_file() -> None:
+    names = [path.stem for path in SQL]
+    assert sorted(set(names)) == sorted(names)
+    with pytest.raises(LookupError, match=r"'\.\./schema/0004_task_runs' is no name of a question"):
+        statements.statement("../schema/0004_task_runs")
 
 
 @pytest.mark.parametrize("path", SQL, ids=lambda path: path.stem)
