@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,9 @@ from otel_taskmon.migrate import ClickHouseDatabase, migrations, split_statement
 from otel_taskmon.migrating.lock import lock
 from otel_taskmon.queries.connection import connect
 from tests.support.processes import Child
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def migrate(url: str, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:

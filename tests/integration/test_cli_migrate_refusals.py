@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from otel_taskmon.migrating.target import minimum_version
 from tests.integration.test_cli_migrate import as_admin, migrate
 from tests.support.processes import free_port
 from tests.support.rewriting_proxy import answering, rewriting
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,9 @@ from otel_taskmon.settings import RetentionSettings
 from tests.integration.test_cli_migrate import as_admin, migrate
 from tests.support.processes import ROOT
 from tests.support.rewriting_proxy import rewriting
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def test_the_engine_takes_every_statement_apart(store: Store) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,9 @@ from otel_taskmon.doctor.probe import SPAN_NAME
 from tests.integration.test_cli_migrate import as_admin
 from tests.support.processes import ROOT, free_port
 from tests.support.rewriting_proxy import answering, rewriting
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def doctor(*args: str, **variables: str) -> tuple[int, list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 from clickhouse_connect.driver.external import ExternalData
 
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -19,12 +19,6 @@ pd = importlib.import_module("pandas")  # these two ship no types
 pa = importlib.import_module("pyarrow")
 
 COMPRESSIONS = ["lz4", "zstd", "gzip", False]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import zstandard
 from otel_taskmon.store.native_blocks import compress_blocks, decompress_blocks
 from tests.conftest import missing
 from tests.support.http import POOL, basic, get, post
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -34,12 +34,6 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.decompress,
     "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
 }
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.queries import overview, task_detail
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.export import CSV_COLUMNS, csv_rows
 from otel_taskmon.queries.model import TaskFilter
 from otel_taskmon.queries.tasks import list_tasks, task_span
@@ -23,7 +23,7 @@ from tests.support.histories import History
 from tests.support.histories_otlp import Record, Telling, requests
 from tests.support.histories_told import HISTORIES
 from tests.support.otlp_requests import send
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 from tests.support.stored_tasks import ns
 from tests.support.waiting import wait_until
 
@@ -45,18 +45,6 @@ class Verdict:
     is_error: bool
     retries: int
     executions: int
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("histories")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def tell(store: Store, records: Sequence[Record]) -> None:

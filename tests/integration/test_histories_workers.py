@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGKILL
@@ -12,14 +12,14 @@ import pytest
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.queries import task_detail
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.model import TaskFilter, TaskRow
 from otel_taskmon.queries.tasks import list_tasks
 from tests.support import histories
 from tests.support.histories import Execution, History
 from tests.support.histories_otlp import Telling, requests
 from tests.support.otlp_sink import Event, OtlpSink, Span, decode, decode_logs
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
@@ -27,18 +27,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 APP = "tests.apps.blocking"
 SECOND_NS = 10**9
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def shape(one: Span | Event) -> dict[str, type]:

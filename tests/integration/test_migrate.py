@@ -10,7 +10,7 @@ import pytest
 from otel_taskmon import migrate
 from otel_taskmon.migrate import ClickHouseDatabase, MigrationError
 from otel_taskmon.queries.connection import connect
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -34,12 +34,6 @@ class Interrupted:
 
     def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Sequence[object]]:
         return self.database.fetch(sql, parameters)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("migrate")) as running:
-        yield running
 
 
 @pytest.fixture

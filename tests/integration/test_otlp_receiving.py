@@ -6,7 +6,6 @@ import concurrent.futures
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,6 @@ pytestmark = pytest.mark.integration
 JSON = "application/json"
 LIMIT = OtlpLimits().body_bytes
 numbers = iter(range(0, 10**9, 100_000))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def fetch(store: Store, sql: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,33 +20,13 @@ from tests.support.otlp_requests import run_spans
 from tests.support.raw_engine import (
     FAST,
     blocks,
-    emptied,
-    engine_with_tables,
     one_value,
     raw_rows,
     submit,
-    throwing_view,
     typed_rows,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def whole_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with engine_with_tables(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(whole_engine: Engine) -> Engine:
-    return emptied(whole_engine)
-
-
-@pytest.fixture
-def take_away_view(engine: Engine) -> Iterator[Callable[[], None]]:
-    with throwing_view(engine) as take_away:
-        yield take_away
 
 
 def test_while_something_is_in_doubt_the_next_start_derives_again(

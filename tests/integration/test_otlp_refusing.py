@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import grpc
@@ -23,23 +23,10 @@ from tests.support.processes import free_port
 from tests.support.raw_engine import (
     FAST,
     TRACE_SIGNAL,
-    emptied,
-    engine_with_tables,
     raw_rows,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def whole_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with engine_with_tables(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(whole_engine: Engine) -> Engine:
-    return emptied(whole_engine)
 
 
 def call(

@@ -17,33 +17,13 @@ from otel_taskmon.store.otlp_traces import TRACES, trace_blocks
 from tests.support.otlp_requests import attribute, run_spans
 from tests.support.raw_engine import (
     blocks,
-    emptied,
-    engine_with_tables,
     one_value,
     raw_rows,
     submit,
-    throwing_view,
     typed_rows,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def whole_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with engine_with_tables(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(whole_engine: Engine) -> Engine:
-    return emptied(whole_engine)
-
-
-@pytest.fixture
-def take_away_view(engine: Engine) -> Iterator[Callable[[], None]]:
-    with throwing_view(engine) as take_away:
-        yield take_away
 
 
 def test_requests_sent_together_are_one_insert(engine: Engine) -> None:

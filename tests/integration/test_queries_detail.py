@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,31 +9,13 @@ import pytest
 from clickhouse_connect.driver.client import Client as Driver
 
 from otel_taskmon.queries import task_detail
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.model import Related
-from tests.support.store import Store, running_store
 from tests.support.stored_tasks import Span, at, insert, ns, run, send
 
 pytestmark = pytest.mark.integration
 
 TRACE = "a" * 32
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("detail")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def writer(store: Store) -> Driver:
-    return store.client("ingest", autogenerate_session_id=False)
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def test_an_execution_keeps_all_it_was_sent(writer: Driver, reader: Client) -> None:

@@ -32,12 +32,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
-
-
 def test_facets_obey_all_filters_but_their_own(reader: Client) -> None:
     wanted = narrowed(TaskFilter(states=("SUCCESS",), queues=("q1",), priorities=(None, 0)))
 

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from clickhouse_connect.driver.client import Client as Driver
 
 from otel_taskmon.queries import task_detail
-from otel_taskmon.queries.connection import Client, connect
-from tests.support.store import Store, running_store
+from otel_taskmon.queries.connection import Client
 from tests.support.stored_tasks import Event, Span, event, insert, run, send
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("states")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def writer(store: Store) -> Driver:
-    return store.client("ingest", autogenerate_session_id=False)
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def test_a_repeated_batch_changes_nothing(writer: Driver, reader: Client) -> None:

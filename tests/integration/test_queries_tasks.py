@@ -10,7 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client as Driver
 
 from otel_taskmon.queries import overview, searching
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.export import csv_rows
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskPage, TaskRow
 from otel_taskmon.queries.tasks import list_executions, list_tasks, task_span
@@ -38,17 +38,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         }
         insert(writer, [send("hostile", args=json.dumps([HOSTILE], ensure_ascii=False), **hostile)])
         yield running
-
-
-@pytest.fixture(scope="module")
-def writer(store: Store) -> Driver:
-    return store.client("ingest", autogenerate_session_id=False)
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def pages(ask: Callable[[Cursor | None], TaskPage]) -> list[TaskRow]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.queue_history import QueueFlow, last_samples, queue_flows, queue_history
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import at, insert, run, send
@@ -50,12 +50,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         insert(writer, records)
         insert(writer, records[:100])
         yield running
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 def moment(second: float) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from otel_taskmon.queries import reports
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.model import TaskFilter
 from otel_taskmon.queries.report_catalogue import REPORTS, grouped
 from otel_taskmon.queries.report_model import (
@@ -68,12 +68,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with running_store(tmp_path_factory.mktemp("reports")) as running:
         inject(running, MADE)
         yield running
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -98,12 +98,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def table(reader: Client) -> list[Row]:
     return exported(reader)
 

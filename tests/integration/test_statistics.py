@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from otel_taskmon.queries.connection import Client, connect
+from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.model import TaskFilter
 from otel_taskmon.queries.report_model import ReportFilter, StatisticsColumn, StatisticsPage, StatisticsRow
 from otel_taskmon.queries.reports import ask_report
@@ -36,12 +36,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         writer = running.client("ingest", autogenerate_session_id=False)
         insert(writer, [event("started", f"gone-{n}", at=n, received=n - 1, first=n - 2) for n in (4, 5, 6)])
         yield running
-
-
-@pytest.fixture(scope="module")
-def reader(store: Store) -> Iterator[Client]:
-    with connect(store.url) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent import futures
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from otel_taskmon.demo.broker import Broker
 from otel_taskmon.queries.connection import connect
 from otel_taskmon.queries.queue_history import queue_workers
 from tests.support.otlp_sink import Event, OtlpSink, Span, decode, decode_logs
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 from tests.support.waiting import wait_until
 from tests.support.workers import SHOP, run_publisher, start_worker, worker_environment
 
@@ -125,12 +124,6 @@ def test_events_can_be_switched_off(broker: Broker, tmp_path: Path, switch: dict
             assert worker.stop() == 0
         assert "/v1/logs" not in {request.path for request in sink.received}
         assert "OTEL_TRACES_EXPORTER" not in switch or sink.received == []
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def test_the_tables_show_states_on_the_way_and_one_row_per_end(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from otel_taskmon.demo.broker import Broker
 from tests.conftest import missing
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
-from tests.support.store import Store, running_store
+from tests.support.store import Store
 from tests.support.waiting import wait_until
 from tests.support.workers import worker_environment
 from tests.support.zero_code import COMMAND, install
@@ -53,12 +53,6 @@ EVENTS = """
     FROM otel.celery_task_events FINAL WHERE task_id IN {ids:Array(String)} GROUP BY task_id, event ORDER BY ALL
 """
 Rows = list[tuple[Any, ...]]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def run_all(
