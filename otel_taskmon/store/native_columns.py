@@ -1,4 +1,4 @@
-"""ClickHouse's Native format, column by column, for the types of ``otel_traces``.
+"""ClickHouse's Native format, column by column, for the types of ``otel_traces`` and ``otel_logs``.
 
 The engine reads columns at about a third of what rows (RowBinary) cost it, and whole blocks can stand one after
 another in one insert. Layouts (ClickHouse documentation, "Native" format; protocol revision 0): a block is the number

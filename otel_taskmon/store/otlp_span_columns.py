@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_taskmon.store.native_columns import Encoded, MapColumn, NameColumn, block, offsets, uint64s
-from otel_taskmon.store.otlp_values import SPAN_ID_BYTES, TRACE_ID_BYTES, span_id, trace_id
+from otel_taskmon.store.otlp_values import span_id, span_ids, trace_id, trace_ids
 from otel_taskmon.store.rowbinary import MAX_TIME_NS, string
 
 _NAME: Final = "LowCardinality(String)"
@@ -131,9 +131,9 @@ class SpanColumns:
         events, links = offsets(self._event_counts), offsets(self._link_counts)
         data = (
             uint64s(self._started),
-            _ids(self._trace_ids, TRACE_ID_BYTES, trace_id),
-            _ids(self._span_ids, SPAN_ID_BYTES, span_id),
-            _ids(self._parent_ids, SPAN_ID_BYTES, span_id),
+            trace_ids(self._trace_ids),
+            span_ids(self._span_ids),
+            span_ids(self._parent_ids),
             b"".join(self._trace_states),
             self._names.data(),
             self._kinds.data(),
@@ -161,12 +161,3 @@ class SpanColumns:
 def _name(names: Sequence[str], number: int) -> str:
     """The name of an enum value; one of a later OTLP version is stored as an empty text, as the exporter does."""
     return names[number] if 0 <= number < len(names) else ""
-
-
-def _ids(ids: Sequence[bytes], size: int, one: Callable[[bytes], bytes]) -> bytes:
-    """A String column of ids as hex digits; ``one`` encodes a single one."""
-    if set(map(len, ids)) == {size} and bytes(size) not in ids:
-        # All of them at once: the length in front of each is a separator that happens to be one byte.
-        separator = chr(2 * size)
-        return f"{separator}{b''.join(ids).hex(separator, size)}".encode("ascii")
-    return b"".join(map(one, ids))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final
@@ -133,6 +133,24 @@ def trace_id(value: bytes) -> bytes:
 def span_id(value: bytes) -> bytes:
     """A span id as a RowBinary string of 16 hex digits; as ``trace_id`` with 8 bytes."""
     return _identifier(value, SPAN_ID_BYTES, _NO_SPAN, "span id")
+
+
+def trace_ids(values: Sequence[bytes]) -> bytes:
+    """``trace_id`` of each, one after the other: the String column of a Native block."""
+    return _identifiers(values, TRACE_ID_BYTES, trace_id)
+
+
+def span_ids(values: Sequence[bytes]) -> bytes:
+    """``span_id`` of each, one after the other: the String column of a Native block."""
+    return _identifiers(values, SPAN_ID_BYTES, span_id)
+
+
+def _identifiers(values: Sequence[bytes], size: int, one: Callable[[bytes], bytes]) -> bytes:
+    if set(map(len, values)) == {size} and bytes(size) not in values:
+        # All of them at once: the length in front of each is a separator that happens to be one byte.
+        separator = chr(2 * size)
+        return f"{separator}{b''.join(values).hex(separator, size)}".encode("ascii")
+    return b"".join(map(one, values))
 
 
 def _identifier(value: bytes, size: int, absent: bytes, what: str) -> bytes:

@@ -251,6 +251,29 @@ def test_a_log_record_has_the_exporters_columns() -> None:
     assert second["Timestamp"] == NOW + 1
 
 
+def test_a_log_record_with_a_wrong_clock_keeps_its_time() -> None:
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    records.add(time_unix_nano=5, severity_number=-1).attributes.append(attribute("k", "v"))
+    records.add(time_unix_nano=NOW, trace_id=b"\x01" * 16)
+    wrong, right = map(rows_of, log_blocks(request, DIGEST, NOW))
+    assert [(row["Timestamp"], row["LogAttributes"]) for row in wrong] == [(NOW, {"k": "v", CLOCK_KEY: "5"})]
+    assert [(row["Timestamp"], row["TraceId"], row["LogAttributes"]) for row in right] == [
+        (NOW, "01" * 16, {})
+    ]
+    assert wrong[0]["SeverityNumber"] == 0
+
+
+@pytest.mark.parametrize("ids", [{"trace_id": b"\x01" * 15}, {"span_id": b"\x01" * 9}])
+def test_a_log_record_with_an_id_of_the_wrong_length_is_refused(ids: dict[str, bytes]) -> None:
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    records.add(time_unix_nano=NOW, trace_id=b"\x01" * 16, span_id=b"\x01" * 8)
+    records.add(time_unix_nano=NOW, **ids)
+    with pytest.raises(BadOtlp, match=r"id has (15|9) bytes: it must have (16|8), or none"):
+        log_blocks(request, DIGEST, NOW)
+
+
 def metrics_request() -> ExportMetricsServiceRequest:
     request = ExportMetricsServiceRequest()
     metrics = request.resource_metrics.add(schema_url="s1")
