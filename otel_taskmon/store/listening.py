@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
+from typing import Final
 
 from otel_taskmon.errors import TaskmonError
+
+_BACKLOG: Final = 2048  # uvicorn's own
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ def bind(host: str, endpoint: Endpoint) -> socket.socket:
         opened.close()
         raise unusable(host, endpoint, error) from error
     return opened
+
+
+def listen(opened: socket.socket, host: str, endpoint: Endpoint) -> None:
+    """Take connections on a bound socket.
+
+    Raises TaskmonError when another program listens there by now: two may bind a port before either listens.
+    """
+    try:
+        opened.listen(_BACKLOG)
+    except OSError as error:
+        raise unusable(host, endpoint, error) from error
 
 
 def unusable(host: str, endpoint: Endpoint, error: OSError) -> TaskmonError:

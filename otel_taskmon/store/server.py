@@ -21,7 +21,7 @@ from otel_taskmon.store import recovery
 from otel_taskmon.store.engine import Engine
 from otel_taskmon.store.gateway import Gateway
 from otel_taskmon.store.ingest import Ingest
-from otel_taskmon.store.listening import Endpoint, bind
+from otel_taskmon.store.listening import Endpoint, bind, listen
 from otel_taskmon.store.otlp_grpc import OtlpGrpcServer, otlp_grpc_server
 from otel_taskmon.store.otlp_http import otlp_http_app
 from otel_taskmon.store.otlp_limits import OtlpLimits
@@ -64,6 +64,8 @@ def run_store(settings: StoreSettings) -> int:
                 http_port=http.port, otlp_http_port=otlp_http.port, otlp_grpc_port=otlp_grpc.port
             )
             _bring_up_to_date(engine, kept)
+            listen(http_socket, settings.host, http)
+            listen(otlp_socket, settings.host, otlp_http)
             asyncio.run(_Store(settings, engine, http_socket, otlp_socket).run())
         recovery.mark_end(engine.directory.path)
     finally:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import SystemRandom
 from signal import SIGKILL, SIGTERM
 from types import TracebackType
 from typing import Self
@@ -18,12 +19,18 @@ from tests.support.waiting import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 
 
+_PORTS = range(15_000, 32_000)
+"""Below what systems give to outgoing connections, so that none takes a chosen port before its program does."""
+_random = SystemRandom()  # a seeded one would choose the same ports in every process of the tests
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    """A loopback port that nobody has at this moment, and that another call is unlikely to choose."""
+    while True:
+        port = _random.choice(_PORTS)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def port_open(port: int) -> bool:
