@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS otel.otel_traces
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(toDateTime(Timestamp)), ServiceName, TraceId, Timestamp)
-TTL toDateTime(Timestamp) + INTERVAL 7 DAY DELETE
+TTL toDateTime(Timestamp) + INTERVAL 30 DAY DELETE
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000;
 
 -- When a trace began and ended, so that reading one trace opens few parts of otel_traces.
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS otel.otel_traces_trace_id_ts
 ENGINE = AggregatingMergeTree
 PARTITION BY toDate(Start)
 ORDER BY TraceId
-TTL Start + INTERVAL 7 DAY DELETE
+TTL Start + INTERVAL 30 DAY DELETE
 SETTINGS ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.otel_traces_trace_id_ts_mv TO otel.otel_traces_trace_id_ts AS
