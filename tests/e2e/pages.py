@@ -16,7 +16,7 @@ def settled(page: Page) -> None:
 
 
 def open_log(page: Page, viewer: str, query: str = "") -> None:
-    page.goto(f"{viewer}/{'?' + query if query else ''}")
+    page.goto(f"{viewer}/tasks{'?' + query if query else ''}")
     expect(rows(page).first).to_be_visible()
     settled(page)
 

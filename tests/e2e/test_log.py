@@ -113,7 +113,7 @@ def test_a_wrong_filter_in_the_address_is_said_and_ignored(demo: Demo, page: Pag
 
 
 def test_a_search_without_a_match_says_what_to_do(demo: Demo, page: Page) -> None:
-    page.goto(f"{demo.viewer}/?q=there-is-no-such-argument-anywhere")
+    page.goto(f"{demo.viewer}/tasks?q=there-is-no-such-argument-anywhere")
     settled(page)
     expect(rows(page)).to_have_count(0)
     expect(page.get_by_text(re.compile("No task", re.IGNORECASE)).first).to_be_visible()

@@ -27,7 +27,7 @@ def test_an_outage_is_told_and_the_page_comes_back(page: Page, tmp_path: Path) -
         try:
             viewer.wait_for_port(port, timeout=60)
             # an empty store says what to do next
-            page.goto(f"http://127.0.0.1:{port}/")
+            page.goto(f"http://127.0.0.1:{port}/tasks")
             settled(page)
             expect(page.get_by_text("otel_taskmon.instrument").first).to_be_visible()
             spans = run_spans(0, 5, started_ns=time.time_ns()).SerializeToString()

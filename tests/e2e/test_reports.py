@@ -138,7 +138,7 @@ def test_an_empty_report_says_why_and_what_to_do(demo: Demo, page: Page) -> None
 
 
 def test_the_overview_leads_to_what_it_counts(demo: Demo, page: Page, window: str) -> None:
-    page.goto(f"{demo.viewer}/overview?{window}")
+    page.goto(f"{demo.viewer}/?{window}")
     for figure in ("tasks", "failed", "runs"):
         card = page.locator(f'.card[data-id="{figure}"]')
         expect(card).to_be_visible()
@@ -148,7 +148,7 @@ def test_the_overview_leads_to_what_it_counts(demo: Demo, page: Page, window: st
         card.click()
         assert in_log(page) == count
         page.go_back()
-        expect(page).to_have_url(re.compile(r"/overview\?since="))
+        expect(page).to_have_url(re.compile(r"/\?since="))
 
 
 def test_the_statistics_sort_search_and_lead_to_the_log(demo: Demo, page: Page, window: str) -> None:
@@ -173,7 +173,7 @@ def test_hostile_names_stay_text_in_pictures_and_tables(demo: Demo, page: Page) 
     """A request to another host fails the test by the fixture."""
     page.add_init_script("window.alert = () => { document.title = 'attacked' }")
     hostile = "<img src=x onerror=alert(1)> ![x](http://evil.example/p.png)"
-    for path in ("reports?report=tasks_top_runs", "statistics", "overview"):
+    for path in ("reports?report=tasks_top_runs", "statistics", ""):
         query = urlencode({"app": hostile})
         page.goto(f"{demo.viewer}/{path}{'&' if '?' in path else '?'}{query}")
         expect(page.get_by_text("Nothing ran in this range.")).to_be_visible()

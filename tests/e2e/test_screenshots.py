@@ -69,7 +69,7 @@ def test_a_retried_payment(demo: Demo, page: Page, scheme: str) -> None:
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_overview_reports_and_statistics(demo: Demo, page: Page, scheme: str) -> None:
-    page.goto(f"{demo.viewer}/overview?range=15m")
+    page.goto(f"{demo.viewer}/?range=15m")
     expect(page.locator("svg.marks")).to_have_count(3)
     for name, label in SHOWN.items():
         if name != "overview":
@@ -86,6 +86,6 @@ def test_overview_reports_and_statistics(demo: Demo, page: Page, scheme: str) ->
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_an_empty_answer(demo: Demo, page: Page, scheme: str) -> None:
-    page.goto(f"{demo.viewer}/?q=nothing-has-this-argument")
+    page.goto(f"{demo.viewer}/tasks?q=nothing-has-this-argument")
     expect(page.get_by_text(re.compile("No task", re.IGNORECASE)).first).to_be_visible()
     page.screenshot(path=SCREENSHOTS / f"no-match-{scheme}.png")

@@ -131,7 +131,7 @@ def test_the_log_shows_the_newest_first_and_says_what_it_is_based_on(store: Stor
 
 def test_a_retried_task_is_one_row_and_each_execution_one_on_demand(store: Store) -> None:
     assert [row[1:4] for row in rows(log(store, q="4711"))] == [["FAILURE", "shop.pay", "shop"]]
-    assert rows(log(store, q="4711"))[0][10] == "2 (3×)"
+    assert "2 (3×)" in rows(log(store, q="4711"))[0]
     page = log(store, q="4711", per="executions")
     assert [row[1] for row in rows(page)] == ["FAILURE", "RETRY", "RETRY"]
     assert "Based on 3 executions" in texts(page)

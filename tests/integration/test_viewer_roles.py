@@ -35,7 +35,7 @@ MATRIX: dict[str, dict[str, int]] = {
     "/login": {"nobody": 200, "viewer": 303, "operator": 303, "admin": 303},
     "/": LOGGED_IN,
     "/task?id=x": LOGGED_IN,
-    "/overview": LOGGED_IN,
+    "/tasks": LOGGED_IN,
     "/reports?report=tasks_top_failed": LOGGED_IN,
     "/statistics": LOGGED_IN,
     "/queues": LOGGED_IN,

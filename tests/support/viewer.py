@@ -19,8 +19,10 @@ from tests.support.processes import Child, free_port
 APP = Path(taskmon_viewer.__file__).with_name("app.py")
 
 
-def open_page(store_url: str, page: str = "", query: Mapping[str, str | list[str]] | None = None) -> AppTest:
-    """The page as a visitor of that address sees it; ``page`` is "" (the log) or ``page_scripts/task.py``."""
+def open_page(
+    store_url: str, page: str = "page_scripts/tasks.py", query: Mapping[str, str | list[str]] | None = None
+) -> AppTest:
+    """The page as a visitor of that address sees it; ``page`` is the log, or "" for the first one."""
     configuration.use(ReaderSettings.from_environment({}, clickhouse_url=store_url))
     opened = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in (query or {}).items():

@@ -17,6 +17,7 @@ from otel_taskmon.queries.report_model import (
     BasedOn,
     Compared,
     LogView,
+    QueueNow,
     ReportAnswer,
     ReportFilter,
     ReportKey,
@@ -25,9 +26,10 @@ from otel_taskmon.queries.report_model import (
 )
 from taskmon_viewer.address import parse
 from taskmon_viewer.params import LogParams
-from taskmon_viewer.report_charts import PICK, picked, report_chart
+from taskmon_viewer.report_charts import PICK, marks_text, picked, report_chart
 from taskmon_viewer.report_params import ReportParams, parse_report_params
 from taskmon_viewer.report_values import (
+    LABEL_LENGTH,
     change_text,
     line_totals,
     plotted_ms,
@@ -37,6 +39,7 @@ from taskmon_viewer.report_values import (
     zone_text,
 )
 from taskmon_viewer.texts import per_width
+from taskmon_viewer.views.overview_tables import QUEUE_COLUMNS, queue_cells
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOSTILE = "');alert(1)//<img src=x> datum.value"
@@ -124,6 +127,43 @@ def test_long_labels_stay_different() -> None:
     found = unique_labels(["x" * 100, "x" * 101, "", "(none)", "a\nb"])
     assert len(set(found)) == 5
     assert all(len(label) <= 64 for label in found)
+
+
+def test_a_long_name_keeps_its_beginning_and_what_it_does() -> None:
+    (short,) = unique_labels(["company.warehouse.department.application.tasks.billing.send_reminder"])
+    assert short.startswith("company.")
+    assert short.endswith(".billing.send_reminder")
+    assert len(short) == LABEL_LENGTH
+    assert unique_labels(["n" * LABEL_LENGTH]) == ["n" * LABEL_LENGTH]
+
+
+def test_marks_of_a_ranking_are_explained_and_are_not_told_by_colour() -> None:
+    assert marks_text("p95") == "The bar ends at p95; ○ p50, △ p99."
+    assert marks_text("avg") == "The bar ends at avg; ○ p50, ◇ p95, △ p99."
+    rows = [ReportRow("a", 3, 3, 0.5, runtimes=RUNTIMES)]
+    for value_is, shapes in (
+        ("", []),
+        ("p95", ["circle", "triangle-up"]),
+        ("max", ["circle", "diamond", "triangle-up"]),
+    ):
+        spec = report_chart(answer("tasks_top_avg_runtime", rows), UTC, value_is=value_is).to_dict()
+        assert [layer["mark"]["shape"] for layer in spec["layer"] if "shape" in layer["mark"]] == shapes
+
+
+def test_every_picture_says_what_it_is_to_who_cannot_see_it() -> None:
+    for key, report in REPORTS.items():
+        rows = buckets() if report.kind == "series" else [ReportRow(HOSTILE, 3, 3, 0.5, runtimes=RUNTIMES)]
+        said = report_chart(answer(key, rows), UTC).to_dict()["description"]
+        assert said.startswith(report.title(20))
+
+
+def test_the_overview_counts_consumers_as_the_page_of_the_queues_does() -> None:
+    queue = QueueNow("mails", "redis", 3, 1, None, NOW, 7, 5_000_000)
+    place = [column.label for column in QUEUE_COLUMNS].index("Consumers")
+    assert queue_cells(queue, {"mails": 2})[place] == "2"
+    assert queue_cells(queue, {"other": 2})[place] == "0", "workers tell their queues, and none takes from it"
+    assert queue_cells(queue, {})[place] == "–", "nobody says"
+    assert queue_cells(replace(queue, consumers=4), {"mails": 2})[place] == "4", "the broker knows best"
 
 
 RUNTIMES = Runtimes(3, 1_000_000, 2e6, 2_000_000, 3_000_000, 3_000_000, 3_000_000, 6_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from otel_taskmon.queries.model import (
     Execution,
@@ -62,6 +63,15 @@ FIRST = replace(
 def cell(task: TaskRow, label: str) -> str:
     place = [column.label for column in columns()].index(label)
     return row(task).cells[place]
+
+
+def test_times_are_said_in_the_readers_zone_as_well() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert row(TASK).titles["Time (UTC)"] == "2026-11-22 12:00:00.000000 UTC, task t/1 &x"
+    said = row(TASK, berlin).titles["Time (UTC)"]
+    assert said == "2026-11-22 12:00:00.000000 UTC (2026-11-22 13:00:00 Europe/Berlin), task t/1 &x"
+    titles = [group.title for group in fact_groups(TASK, EXECUTION, number=2, local=berlin)]
+    assert titles[2] == "Times (UTC; Europe/Berlin is UTC+01:00), execution 2"
 
 
 def test_a_row_says_each_column() -> None:

@@ -11,6 +11,7 @@ from otel_taskmon.errors import SettingError, TaskmonError
 from otel_taskmon.settings import ViewerSettings
 from taskmon_viewer.access import attempts, password_file
 from taskmon_viewer.access.attempts import Attempts
+from taskmon_viewer.access.ended_sessions import EndedSessions
 from taskmon_viewer.access.middleware import seal, unseal
 from taskmon_viewer.access.password_file import Entry, password_fits, read_users, write_user
 from taskmon_viewer.access.policy import Identity, LocalAccess, PasswordAccess, ProxyAccess, access_for
@@ -150,6 +151,55 @@ def test_viewers_that_share_a_secret_share_their_sessions() -> None:
     assert Sessions(shared).read(Sessions(shared).open(Entry("ann", "viewer", "x")))
     with pytest.raises(SettingError, match="at least 32 characters"):
         Sessions(settings(viewer_session_secret="short"))
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Path:
+    return tmp_path / "users.ended"
+
+
+def test_a_log_out_counts_in_all_viewers_and_after_a_start(ended: Path) -> None:
+    shared = settings(viewer_session_secret="s" * 32)
+    here, there = Sessions(shared, ended), Sessions(shared, ended)
+    first, second = (here.open(Entry("ann", "viewer", "x")) for _ in range(2))
+    session = there.read(first)
+    assert session is not None
+    here.end(session)
+    assert [each.read(first) for each in (here, there, Sessions(shared, ended))] == [None, None, None]
+    assert there.read(second), "another session of the same user goes on"
+    assert there.ended(session), "an open page, too, learns of it"
+    assert ended.stat().st_mode & 0o777 == 0o600
+    later = there.read(second)
+    assert later is not None
+    there.end(later)
+    assert here.read(second) is None
+    # without a secret of their own no other process can read these cookies: nothing to be told
+    alone = Sessions(settings(), ended.with_name("other"))
+    mine = alone.read(alone.open(Entry("ann", "viewer", "x")))
+    assert mine is not None
+    alone.end(mine)
+    assert not ended.with_name("other").exists()
+
+
+def test_a_log_out_counts_here_where_its_file_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = settings(viewer_session_secret="s" * 32)
+    sessions = Sessions(shared, tmp_path / "no such folder" / "users.ended")
+    cookie = sessions.open(Entry("ann", "viewer", "x"))
+    session = sessions.read(cookie)
+    assert session is not None
+    sessions.end(session)
+    assert sessions.read(cookie) is None
+    assert "counts in this process only" in caplog.text
+
+
+def test_the_file_of_log_outs_stays_small_and_survives_nonsense(ended: Path) -> None:
+    now = time.time()
+    ended.write_text("nonsense\n\n12 \n" + f"{now - 5:.0f} {'o' * 16}\n" * 5_000 + f"{now + 60:.0f} kept\n")
+    assert "kept" in EndedSessions(ended)
+    EndedSessions(ended).add("new", now + 60)
+    assert ended.read_text().split() == [f"{now + 60:.0f}", "kept", f"{now + 60:.0f}", "new"]
 
 
 def with_cookie(access: PasswordAccess, cookie: str) -> Identity | None:

@@ -14,7 +14,6 @@ from taskmon_viewer.components.account import account
 from taskmon_viewer.components.page_style import page_style
 from taskmon_viewer.links import (
     OVERVIEW_PAGE,
-    OVERVIEW_PATH,
     QUEUES_PAGE,
     QUEUES_PATH,
     REPORTS_PAGE,
@@ -24,9 +23,11 @@ from taskmon_viewer.links import (
     TASK_PAGE,
     TASK_PATH,
     TASKS_PAGE,
+    TASKS_PATH,
     login_href,
     logout_href,
 )
+from taskmon_viewer.texts import page_title
 
 _IMAGES = Path(__file__).with_name("images")
 
@@ -41,20 +42,23 @@ def _somebody() -> Identity:
 
 
 # A local image: an icon by name would be fetched from the internet.
-st.set_page_config(page_title="taskmon", page_icon=str(_IMAGES / "favicon.png"), layout="wide")
+st.set_page_config(page_icon=str(_IMAGES / "favicon.png"), layout="wide")
 page_style()
 st.logo(str(_IMAGES / "logo.svg"), size="medium")
 _identity = _somebody()
 if not isinstance(configuration.access(), LocalAccess):
     account(_identity.user.name, _identity.user.role, logout_href() if _identity.session else "")
-st.navigation(
+_page = st.navigation(
     [
-        st.Page(OVERVIEW_PAGE, title="Overview", url_path=OVERVIEW_PATH),
-        st.Page(TASKS_PAGE, title="Tasks", default=True),
+        st.Page(OVERVIEW_PAGE, title="Overview", default=True),
+        st.Page(TASKS_PAGE, title="Tasks", url_path=TASKS_PATH),
         st.Page(REPORTS_PAGE, title="Reports", url_path=REPORTS_PATH),
         st.Page(STATISTICS_PAGE, title="Statistics", url_path=STATISTICS_PATH),
         st.Page(QUEUES_PAGE, title="Queues", url_path=QUEUES_PATH),
         st.Page(TASK_PAGE, title="Task", url_path=TASK_PATH, visibility="hidden"),
     ],
     position="top",
-).run()
+)
+# The title given above would stand for every page: tabs, history and screen readers tell pages by it.
+st.set_page_config(page_title=page_title(_page.title))
+_page.run()

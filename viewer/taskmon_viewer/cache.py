@@ -6,8 +6,9 @@ Errors are never kept: each call asks again until the store is back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, Protocol, TypeVar
 
 import streamlit as st
 
@@ -142,19 +143,7 @@ def statistics_page(
 
 def forget() -> None:
     """The next questions are asked anew: what a refresh button does."""
-    for cached in (
-        _page,
-        _span,
-        _facets,
-        _histogram,
-        _task,
-        _executions,
-        _queue_depths,
-        _related,
-        _trace,
-        _report,
-        _statistics,
-    ):
+    for cached in _KEPT:
         cached.clear()
 
 
@@ -164,7 +153,20 @@ def store() -> StoreAddress:
     return settings.clickhouse_url, settings.clickhouse_user
 
 
-_answers = st.cache_data(ttl=TTL_SECONDS, max_entries=200, show_spinner=False)
+class _Cached(Protocol):
+    def clear(self) -> None: ...
+
+
+_KEPT: list[_Cached] = []
+"""Every function whose answers are kept, so that ``forget`` leaves none out."""
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def _answers(function: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
+    cached = st.cache_data(ttl=TTL_SECONDS, max_entries=200, show_spinner=False)(function)
+    _KEPT.append(cached)
+    return cached
 
 
 @_answers

@@ -13,6 +13,8 @@ from taskmon_viewer import theme
 from taskmon_viewer.texts import clock
 
 BRUSH = "brush"
+COUNT_LABEL = "format(datum.value, '~s')"
+"""For axes of counts. The axis' own format would write 0 with the prefix of the largest: "0k"."""
 HISTOGRAM_HEIGHT = 84
 TIME_LABEL = (
     "utchours(datum.value) + utcminutes(datum.value) + utcseconds(datum.value) === 0 ? utcFormat(datum.value, '%b %d')"
@@ -76,7 +78,9 @@ def histogram_chart(histogram: Histogram, noun: str) -> Any:
             y=alt.Y(
                 "tasks:Q",
                 stack="zero",
-                axis=alt.Axis(title=None, tickCount=3, tickMinStep=1, labelFontSize=11, format="~s"),
+                axis=alt.Axis(
+                    title=None, tickCount=3, tickMinStep=1, labelFontSize=11, labelExpr=COUNT_LABEL
+                ),
             ),
             color=alt.Color("state:N", scale=alt.Scale(domain=states, range=colors), legend=None),
             order=alt.Order("order:Q"),
@@ -87,7 +91,10 @@ def histogram_chart(histogram: Histogram, noun: str) -> Any:
             ],
         )
         .add_params(brush)
-        .properties(padding={"left": 4, "right": 8, "top": 4, "bottom": 0})
+        .properties(
+            padding={"left": 4, "right": 8, "top": 4, "bottom": 0},
+            description=f"{noun.capitalize()} over time by state; the filters beside it have the counts",
+        )
         .configure_view(strokeWidth=0)
     )
 

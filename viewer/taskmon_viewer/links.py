@@ -19,10 +19,10 @@ from taskmon_viewer.report_params import ReportParams, parse_report_params
 from taskmon_viewer.routes import EXPORT_PATH, export_query
 
 TASKS_PAGE = "page_scripts/tasks.py"
+TASKS_PATH = "tasks"
 TASK_PAGE = "page_scripts/task.py"
 TASK_PATH = "task"
 OVERVIEW_PAGE = "page_scripts/overview.py"
-OVERVIEW_PATH = "overview"
 REPORTS_PAGE = "page_scripts/reports.py"
 REPORTS_PATH = "reports"
 STATISTICS_PAGE = "page_scripts/statistics.py"
@@ -54,7 +54,7 @@ def jaeger_href(trace_id: str) -> str:
 
 def log_href(params: LogParams) -> str:
     query = params.to_query_string()
-    return f"{base_path()}/" + (f"?{query}" if query else "")
+    return f"{base_path()}/{TASKS_PATH}" + (f"?{query}" if query else "")
 
 
 def export_href(params: LogParams, delimiter: str) -> str:

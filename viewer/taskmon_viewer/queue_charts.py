@@ -8,7 +8,7 @@ from typing import Any, Final
 import altair as alt
 
 from otel_taskmon.queries.queue_history import QueueBucket, QueueHistory
-from taskmon_viewer.charts import TIME_LABEL
+from taskmon_viewer.charts import COUNT_LABEL, TIME_LABEL
 from taskmon_viewer.queue_values import rate_text
 from taskmon_viewer.report_values import duration_unit, plotted_ms, zoned_clock
 from taskmon_viewer.texts import duration
@@ -31,7 +31,9 @@ def depth_chart(history: QueueHistory) -> Any:
         for bucket in history.buckets
         for name, value in (("mean", bucket.depth), ("most", bucket.deepest))
     ]
-    return _lines(data, _DEPTHS, "messages", [alt.Tooltip("text:N", title="messages")], points=True)
+    return _lines(
+        data, _DEPTHS, "messages", [alt.Tooltip("text:N", title="messages")], points=True, whole=True
+    )
 
 
 def wait_chart(history: QueueHistory) -> Any:
@@ -99,8 +101,15 @@ def _time_axis() -> Any:
 
 
 def _lines(
-    data: list[dict[str, Any]], colors: dict[str, str], title: str, tooltip: list[Any], *, points: bool
+    data: list[dict[str, Any]],
+    colors: dict[str, str],
+    title: str,
+    tooltip: list[Any],
+    *,
+    points: bool,
+    whole: bool = False,
 ) -> Any:
+    numbers: dict[str, Any] = {"tickMinStep": 1, "labelExpr": COUNT_LABEL} if whole else {}
     top = max((row["value"] or 0 for row in data), default=0)
     return (
         alt.Chart({"values": data}, height=HEIGHT)
@@ -111,18 +120,26 @@ def _lines(
                 "value:Q",
                 # of zeros alone a scale of its own would be zero high
                 scale=alt.Scale(domain=[0, top or 1], nice=True),
-                axis=alt.Axis(title=title, tickCount=5),
+                axis=alt.Axis(title=title, tickCount=5, **numbers),
             ),
             color=alt.Color(
                 "line:N",
                 scale=alt.Scale(domain=list(colors), range=list(colors.values())),
-                legend=alt.Legend(title=None, orient="top", offset=2),
+                legend=alt.Legend(title=None, orient="top", offset=0, padding=0, symbolType="stroke"),
+            ),
+            # two lines that lie on each other are both seen, and told apart without their colours
+            strokeDash=alt.StrokeDash(
+                "line:N", scale=alt.Scale(domain=list(colors), range=[[1, 0], [5, 3]]), legend=None
             ),
             tooltip=[
                 alt.Tooltip("when:N", title="from (UTC)"),
                 alt.Tooltip("line:N", title="line"),
                 *tooltip,
             ],
+        )
+        .properties(
+            padding={"left": 4, "right": 8, "top": 0, "bottom": 0},
+            description=f"{title} over time: {' and '.join(colors)}",
         )
         .configure_view(strokeWidth=0)
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 import altair as alt
 
 from otel_taskmon.queries.report_model import Kind, ReportAnswer, ReportRow
-from taskmon_viewer.charts import TIME_LABEL
+from taskmon_viewer.charts import COUNT_LABEL, TIME_LABEL
 from taskmon_viewer.report_values import (
     PALETTE,
     colors,
@@ -29,21 +29,32 @@ from taskmon_viewer.texts import duration, named
 PICK: Final = "pick"
 MAX_DOTS: Final = 3_000
 """Points of the scatter that a browser still draws at once; those with the most runs come first."""
-_TEXT: Final = "#7d8796"
-"""Read on the light and on the dark background."""
 _BAR_HEIGHT: Final = 26
-_AXIS_HEIGHT: Final = 62
-_TICKS: Final = (("p50", "#7d8796"), ("p95", "#dd7a15"), ("p99", "#dc3b45"))
+_AXIS_HEIGHT: Final = 48
+_PADDING: Final = {"left": 4, "right": 12, "top": 4, "bottom": 8}
+"""At the right for the last letter of a value: the browser measures it before its font has come."""
+_MARKS: Final = (("p50", "circle", "○"), ("p95", "diamond", "◇"), ("p99", "triangle-up", "△"))
+"""Percentiles on the bars of a ranking: told by their shape. White with a dark line they are seen on the bar, on the
+light and on the dark background alike."""
 
 
-def report_chart(answer: ReportAnswer, zone: tzinfo, *, height: int = 340, value_is: str = "") -> Any:
+def report_chart(
+    answer: ReportAnswer, zone: tzinfo, *, height: int = 340, value_is: str = "", text_color: str = "#7d8796"
+) -> Any:
     """The picture of an answer with rows. ``zone``: the time axis and the tooltips are in it. ``value_is``: said
-    before the values of a ranking, whose percentiles are then marked as well."""
+    before the values of a ranking, whose percentiles are then marked as well. ``text_color``: of its values."""
     if answer.report.kind in ("ranking", "table"):
-        made = _ranking(answer, value_is)
+        made = _ranking(answer, value_is, text_color)
     else:
         made = _CHARTS[answer.report.kind](answer, zone, height)
-    return made.configure_view(strokeWidth=0)
+    said = f"{answer.report.title(answer.top)}; the table on this page has the same numbers"
+    return made.properties(padding=_PADDING, description=said).configure_view(strokeWidth=0)
+
+
+def marks_text(value_is: str) -> str:
+    """What the marks of a ranking whose bars end at ``value_is`` mean."""
+    shown = ", ".join(f"{sign} {name}" for name, _, sign in _MARKS if name != value_is)
+    return f"The bar ends at {value_is}; {shown}."
 
 
 def picked(selection: Any) -> int | None:
@@ -98,11 +109,11 @@ def _parts(answer: ReportAnswer, _zone: tzinfo, height: int) -> Any:
     )
 
 
-def _ranking(answer: ReportAnswer, value_is: str) -> Any:
+def _ranking(answer: ReportAnswer, value_is: str, text_color: str) -> Any:
     unit = answer.report.unit
     names = unique_labels([row.label for row in answer.rows])
     size, title = _axis(answer.rows, unit)
-    ticks = bool(value_is)
+    marked = [(name, shape) for name, shape, _ in _MARKS if value_is and name != value_is]
     data = [
         {
             "row": place,
@@ -110,7 +121,6 @@ def _ranking(answer: ReportAnswer, value_is: str) -> Any:
             "value": (row.value or 0) / size,
             "text": f"{value_is} {value_text(row.value, unit)}".lstrip(),
             "runs": f"{row.count:,}",
-            "end": max(row.value or 0, (row.runtimes.p99_ns or 0) if ticks and row.runtimes else 0) / size,
             **_percentiles(row, size),
         }
         for place, (row, name) in enumerate(zip(answer.rows, names, strict=True))
@@ -122,29 +132,39 @@ def _ranking(answer: ReportAnswer, value_is: str) -> Any:
         base.mark_bar(color="#3b7ddd", cursor="pointer", height=16, orient="horizontal")
         .encode(
             y=y,
-            x=alt.X("value:Q", axis=alt.Axis(title=title, format="~s" if size == 1 else "~g", tickCount=6)),
+            x=alt.X("value:Q", axis=alt.Axis(title=title, tickCount=6, **_numbers(unit))),
             opacity=_dimmed(pick),
             tooltip=_ranking_tooltip(unit),
         )
         .add_params(pick)
     )
-    texts = base.mark_text(align="left", dx=5, color=_TEXT, fontSize=11).encode(
-        y=y, x="end:Q", text=alt.Text("text:N")
-    )
-    if not ticks:
-        return bars + texts
-    marks = [
-        base.mark_tick(color=color, thickness=2, height=18, tooltip=False).encode(y=y, x=alt.X(f"{name}:Q"))
-        for name, color in _TICKS
-    ]
-    return alt.layer(bars, *marks, texts)
+    if not marked:
+        values = base.mark_text(align="left", dx=5, fontSize=11, color=text_color, aria=False)
+        return bars + values.encode(y=y, x="value:Q", text=alt.Text("text:N"))
+    # In a column of their own: behind the last mark a value would seem to be that mark's.
+    values = base.mark_text(align="left", dx=8, fontSize=11, color=text_color, aria=False)
+    points = [
+        base.mark_point(
+            shape=shape, size=48, filled=True, fill="#ffffff", stroke="#1b2330", strokeWidth=1, opacity=1,
+            tooltip=False, aria=False,
+        ).encode(y=y, x=alt.X(f"{name}:Q"))
+        for name, shape in marked
+    ]  # fmt: skip
+    return alt.layer(bars, *points, values.encode(y=y, x=alt.value("width"), text=alt.Text("text:N")))
+
+
+def _numbers(unit: str) -> dict[str, Any]:
+    """How an axis writes its numbers: counts are whole, and 0 is not "0k" beside "2k"."""
+    if unit == "ns":
+        return {"format": "~g"}
+    return {"labelExpr": COUNT_LABEL} | ({} if unit == "runs/min" else {"tickMinStep": 1})
 
 
 def _ranking_tooltip(unit: str) -> list[Any]:
     shown = [alt.Tooltip("label:N", title="name"), alt.Tooltip("text:N", title="value")]
     if unit == "ns":
         shown += [alt.Tooltip("runs:N", title="runs with a runtime")]
-        shown += [alt.Tooltip(f"{name}_text:N", title=name) for name, _ in _TICKS]
+        shown += [alt.Tooltip(f"{name}_text:N", title=name) for name, _, _ in _MARKS]
     return shown
 
 
@@ -152,7 +172,7 @@ def _percentiles(row: ReportRow, size: float) -> dict[str, Any]:
     if row.runtimes is None:
         return {}
     found: dict[str, Any] = {}
-    for name, _ in _TICKS:
+    for name, _, _ in _MARKS:
         ns: int | None = getattr(row.runtimes, f"{name}_ns")
         found |= {name: None if ns is None else ns / size, f"{name}_text": duration(ns)}
     return found
@@ -196,7 +216,7 @@ def _series(answer: ReportAnswer, zone: tzinfo, height: int) -> Any:
     y = alt.Y(
         "value:Q",
         stack=None if lines else "zero",
-        axis=alt.Axis(title=answer.report.unit, tickMinStep=1, tickCount=6, format="~s"),
+        axis=alt.Axis(title=answer.report.unit, tickMinStep=1, tickCount=6, labelExpr=COUNT_LABEL),
     )
     color = alt.Color(
         "label:N",
@@ -257,7 +277,9 @@ def _scatter(answer: ReportAnswer, _zone: tzinfo, height: int) -> Any:
         .mark_circle(size=90, cursor="pointer")
         .encode(
             x=alt.X(
-                "runs:Q", scale=alt.Scale(type="log"), axis=alt.Axis(title="runs", format="~s", tickCount=5)
+                "runs:Q",
+                scale=alt.Scale(type="log"),
+                axis=alt.Axis(title="runs", tickCount=5, labelExpr=COUNT_LABEL),
             ),
             y=alt.Y(
                 "value:Q",
@@ -271,7 +293,7 @@ def _scatter(answer: ReportAnswer, _zone: tzinfo, height: int) -> Any:
                 alt.Tooltip("app:N", title="app"),
                 alt.Tooltip("runs:Q", title="runs", format=","),
                 alt.Tooltip("text:N", title="average"),
-                *(alt.Tooltip(f"{name}_text:N", title=name) for name, _ in _TICKS),
+                *(alt.Tooltip(f"{name}_text:N", title=name) for name, _, _ in _MARKS),
             ],
         )
         .add_params(pick, zoom)

@@ -9,9 +9,9 @@ from typing import Final
 
 from otel_taskmon.queries.report_model import Compared, Dimension, ReportAnswer, ReportRow, Unit
 from taskmon_viewer import theme
-from taskmon_viewer.texts import clipped, duration, named
+from taskmon_viewer.texts import duration, named
 
-LABEL_LENGTH: Final = 60
+LABEL_LENGTH: Final = 48
 PALETTE: Final = (
     *(
         "#3b7ddd",
@@ -77,8 +77,10 @@ def plotted_ms(moment: datetime, zone: tzinfo) -> int:
 
 
 def short_label(label: str) -> str:
-    """A label as shown in a picture."""
-    return clipped(" ".join(named(label).split()), LABEL_LENGTH)
+    """A label as shown in a picture. A long one is cut in its middle: names begin alike, and end with what they do."""
+    text = " ".join(named(label).split())
+    head = LABEL_LENGTH // 3
+    return text if len(text) <= LABEL_LENGTH else f"{text[:head]}…{text[head + 1 - LABEL_LENGTH :]}"
 
 
 def unique_labels(labels: Sequence[str]) -> list[str]:

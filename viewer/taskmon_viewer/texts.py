@@ -37,6 +37,11 @@ def clipped(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def page_title(text: str) -> str:
+    """The title of the browser's tab and of its history: what is shown, then the product."""
+    return f"{plain_label(text, limit=80)} · taskmon"
+
+
 def named(value: str | int | None) -> str:
     """A facet's value as shown."""
     return NONE_LABEL if value is None or value == "" else str(value)

@@ -111,7 +111,7 @@ class PasswordAccess:
         self._users = read_users(path)
         self._seen = self._stamp()
         self._attempts = Attempts()
-        self.sessions = Sessions(settings)
+        self.sessions = Sessions(settings, path.with_name(f"{path.name}.ended"))
         self.proxies = Networks(settings.viewer_proxies)
         if not self._users:
             raise SettingError(

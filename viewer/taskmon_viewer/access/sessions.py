@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from otel_taskmon.errors import SettingError
 from otel_taskmon.settings import ViewerSettings
+from taskmon_viewer.access.ended_sessions import EndedSessions
 from taskmon_viewer.access.password_file import Entry
 
 COOKIE: Final = "taskmon_session"
@@ -36,7 +37,8 @@ class Sessions:
     Raises SettingError for a secret that is too short.
     """
 
-    def __init__(self, settings: ViewerSettings) -> None:
+    def __init__(self, settings: ViewerSettings, shared: Path | None = None) -> None:
+        """``shared``: the file of ended sessions, for viewers that know each other's sessions by the same secret."""
         secret = settings.viewer_session_secret
         if secret is not None and len(secret) < _MIN_SECRET:
             raise SettingError("TASKMON_VIEWER_SESSION_SECRET", "***", f"at least {_MIN_SECRET} characters")
@@ -44,8 +46,8 @@ class Sessions:
         self._serializer = URLSafeTimedSerializer(
             secret or secrets.token_urlsafe(32), salt="taskmon viewer session"
         )
-        self._ended: dict[str, float] = {}
-        self._lock = threading.Lock()
+        # Without a secret of its own no other process can read these cookies, nor this one after a start.
+        self._ended = EndedSessions(shared if secret else None)
 
     def open(self, entry: Entry) -> str:
         """The cookie of a new session."""
@@ -64,12 +66,8 @@ class Sessions:
 
     def ended(self, session: Session) -> bool:
         """Whether it is too old by now, or logged out."""
-        with self._lock:
-            return session.id in self._ended or time.time() > session.opened + self.max_age
+        return time.time() > session.opened + self.max_age or session.id in self._ended
 
     def end(self, session: Session) -> None:
         """Log out: the cookie is worth nothing from now on, also where somebody kept a copy."""
-        now = time.monotonic()
-        with self._lock:
-            self._ended = {known: until for known, until in self._ended.items() if until > now}
-            self._ended[session.id] = now + self.max_age + 60
+        self._ended.add(session.id, session.opened + self.max_age + 60)

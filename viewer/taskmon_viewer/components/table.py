@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -12,8 +12,13 @@ from taskmon_viewer import theme
 from taskmon_viewer.components.mounting import ignore, register
 
 _mount = register("table")
-Kind = Literal["text", "state", "number", "mono", "time", "error", "swatch", "spark"]
-"""swatch: a colour of ours, as in a chart's legend; spark: numbers with commas between them, drawn as a line."""
+Kind = Literal["text", "name", "state", "number", "mono", "time", "error", "swatch", "spark"]
+"""name: a dotted one, cut at its beginning; swatch: a colour of ours, as in a chart's legend; spark: numbers with
+commas between them, drawn as a line."""
+
+
+LEAST_COLUMN: Final = 150
+"""Pixels: twenty letters or so."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ def table(
 
     ``sort``: (what, descending) as now. ``on_sort`` is called with what a heading asks for, before the page is drawn
     anew. With another ``signature`` it scrolls to its top. ``height`` (CSS) bounds it; it then scrolls inside.
-    Below ``least_width`` pixels it scrolls sideways rather than squeeze its columns further. ``selectable``: with a box
+    Below ``least_width`` pixels it scrolls sideways rather than squeeze its columns further; by default that is where
+    the columns without a width would be left with less than ``LEAST_COLUMN``. ``selectable``: with a box
     to tick in front of each row; ``selected_rows`` tells which are ticked.
     """
 
@@ -81,7 +87,7 @@ def table(
             "label": label,
             "signature": signature,
             "height": height,
-            "least_width": least_width,
+            "least_width": least_width or sum(column.width or LEAST_COLUMN for column in columns),
             "selectable": selectable,
         },
         on_open_change=ignore,

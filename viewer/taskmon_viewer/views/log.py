@@ -9,6 +9,8 @@ import streamlit as st
 from otel_taskmon.queries.model import Cursor, TaskPage, TaskSpan
 from taskmon_viewer import cache, charts
 from taskmon_viewer.access.current import may
+from taskmon_viewer.ahead import ask_ahead
+from taskmon_viewer.browser import browser_zone
 from taskmon_viewer.components.table import selected_rows, table
 from taskmon_viewer.links import go_to_task, log_params, set_log_params
 from taskmon_viewer.params import LogParams
@@ -39,7 +41,13 @@ def render() -> None:
 
 def _with_store(params: LogParams, follow: bool) -> None:
     # Asked here first, so that a store that is away is told once for the whole page.
-    cache.span(params, params.task_filter(cache.as_of()))
+    wanted = params.task_filter(cache.as_of())
+    ask_ahead(
+        lambda: cache.facets(params, wanted),
+        lambda: cache.histogram(params, wanted),
+        lambda: cache.page(params, wanted),
+    )
+    cache.span(params, wanted)
     every = cache.TTL_SECONDS if follow else None
     with st.sidebar:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -62,13 +70,15 @@ def _results() -> None:
 def _draw_results() -> None:
     params, _ = log_params()
     now = cache.as_of()
-    span = cache.span(params, params.task_filter(now))
+    wanted = params.task_filter(now)
+    ask_ahead(lambda: cache.histogram(params, wanted), lambda: cache.page(params, wanted))
+    span = cache.span(params, wanted)
     if span.count == 0:
         empty_log(params, now)
         return
     bucket_seconds = _histogram(params, now)
     _coverage(params, span, now, bucket_seconds)
-    page = cache.page(params, params.task_filter(now))
+    page = cache.page(params, wanted)
     _table(params, page)
     _pager(params, page, span)
 
@@ -106,9 +116,10 @@ def _coverage(params: LogParams, span: TaskSpan, now: datetime, bucket_seconds: 
 
 def _table(params: LogParams, page: TaskPage) -> None:
     around = _AROUND_TABLE + _RANGE_ROW * (int(params.absolute) + int(bool(run_filters(params))))
+    zone = browser_zone()
     opened = table(
         columns(),
-        [row(task) for task in page.rows],
+        [row(task, zone) for task in page.rows],
         key=TABLE,
         label="Tasks" if params.per == "tasks" else "Executions",
         sort=(params.sort, params.descending),

@@ -40,7 +40,7 @@ def empty_log(params: LogParams, now: datetime) -> None:
             )
         if params.narrowed:
             st.button(
-                "All filters",
+                "Drop all filters",
                 key="log.drop.all",
                 on_click=_show,
                 args=(LogParams(range="all", per=params.per),),

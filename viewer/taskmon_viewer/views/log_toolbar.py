@@ -35,7 +35,7 @@ def toolbar(params: LogParams) -> Toolbar:
     _seed(SEARCH, params.search)
     _seed(RANGE, CUSTOM if params.absolute else params.range)
     _seed(PER, params.per)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.text_input(
             "Search",
             key=SEARCH,

@@ -28,7 +28,8 @@ def shown_with_store(draw: Callable[[], None]) -> None:
             "a narrower time range may help.",
             icon=":material/error:",
         )
-        st.code(str(error), language=None, wrap_lines=True)
+        with st.expander("What the store said"):  # a whole statement often: it would push the page away
+            st.code(str(error), language=None, wrap_lines=True)
     else:
         st.session_state.pop(_SINCE, None)
 

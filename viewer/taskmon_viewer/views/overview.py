@@ -8,14 +8,16 @@ import streamlit as st
 
 from otel_taskmon.queries.overview_page import Figure, drill_down
 from otel_taskmon.queries.report_model import Compared, LogView, Overview, ReportAnswer
-from taskmon_viewer import cache
+from taskmon_viewer import cache, queue_cache
+from taskmon_viewer.ahead import ask_ahead
 from taskmon_viewer.components.cards import Card, Tone, cards
 from taskmon_viewer.components.table import Column, Row, table
 from taskmon_viewer.links import OVERVIEW_PAGE, go_to_log, log_href, report_params
 from taskmon_viewer.params import LogParams
+from taskmon_viewer.report_charts import marks_text
 from taskmon_viewer.report_params import ReportParams
 from taskmon_viewer.report_values import change_text
-from taskmon_viewer.texts import clipped, duration, per_width
+from taskmon_viewer.texts import clipped, duration, per_width, safe_label
 from taskmon_viewer.views.ignored import say_ignored
 from taskmon_viewer.views.outage import shown_with_store
 from taskmon_viewer.views.overview_tables import QUEUE_COLUMNS, WORKER_COLUMNS, queue_cells, worker_cells
@@ -29,6 +31,9 @@ _CELL_LENGTH = 300
 
 def render() -> None:
     params, ignored = report_params(OVERVIEW_PAGE)
+    now = cache.as_of()
+    wanted = params.report_filter(now)
+    ask_ahead(lambda: cache.first_page(wanted), lambda: queue_cache.workers(now))
     report_bar(params)
     say_ignored(ignored)
     shown_with_store(lambda: _draw(params))
@@ -37,14 +42,20 @@ def render() -> None:
 def _draw(params: ReportParams) -> None:
     overview = cache.first_page(params.report_filter(cache.as_of()))
     _figures(overview)
-    if not overview.based_on.count:
-        nothing_ran(params)
+    ran = bool(overview.based_on.count)
+    if ran:
+        _throughput(overview, params)
     else:
-        _pictures(overview, params)
+        nothing_ran(params)
+    # Two columns of their own, so that a short picture leaves no gap above what stands below it.
     left, right = st.columns(2, gap="medium")
     with left:
+        if ran:
+            _failing(overview, params)
         _queues(overview)
     with right:
+        if ran:
+            _slowest(overview, params)
         _workers(overview)
     coverage(overview, params)
 
@@ -96,24 +107,27 @@ def _tone(name: Figure, compared: Compared) -> Tone:
     return "bad" if change > 0 else "good"
 
 
-def _pictures(overview: Overview, params: ReportParams) -> None:
+def _throughput(overview: Overview, params: ReportParams) -> None:
     throughput = overview.throughput
     st.subheader(f"Runs {per_width(throughput.bucket_seconds or 60)} by state", anchor=False)
     _picture(throughput, params, "overview.throughput", height=190)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader("Failing most", anchor=False)
-        if overview.failing.rows:
-            _picture(overview.failing, params, "overview.failing")
-        else:
-            st.caption("Nothing failed in this range.")
-    with right:
-        st.subheader("Slowest by p95 runtime", anchor=False)
-        if overview.slowest.rows:
-            _picture(overview.slowest, params, "overview.slowest", value_is="p95")
-            st.caption("Marks: p50 grey, p95 orange, p99 red.")
-        else:
-            st.caption("Nothing of this range has a runtime.")
+
+
+def _failing(overview: Overview, params: ReportParams) -> None:
+    st.subheader("Failing most", anchor=False)
+    if overview.failing.rows:
+        _picture(overview.failing, params, "overview.failing")
+    else:
+        st.caption("Nothing failed in this range.")
+
+
+def _slowest(overview: Overview, params: ReportParams) -> None:
+    st.subheader("Slowest by p95 runtime", anchor=False)
+    if overview.slowest.rows:
+        _picture(overview.slowest, params, "overview.slowest", value_is="p95")
+        st.caption(safe_label(marks_text("p95")))
+    else:
+        st.caption("Nothing of this range has a runtime.")
 
 
 def _picture(
@@ -138,7 +152,9 @@ def _queues(overview: Overview) -> None:
         LogParams.of_view(replace(ran, filter=replace(ran.filter, queues=(one.queue,))))
         for one in overview.queues
     ]
-    _linked(QUEUE_COLUMNS, [queue_cells(one) for one in overview.queues], views, "Queues", "overview.queues")
+    workers = queue_cache.workers(cache.as_of())
+    cells = [queue_cells(one, workers) for one in overview.queues]
+    _linked(QUEUE_COLUMNS, cells, views, "Queues", "overview.queues")
 
 
 def _workers(overview: Overview) -> None:

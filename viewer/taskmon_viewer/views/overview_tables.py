@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,9 @@ QUEUE_COLUMNS: Final = [
     Column("Queue", "text", link=True, help="Opens what ran of this queue"),
     Column("Waiting", "number", 76, "right", help="Messages in the queue at the last sample"),
     Column("Held", "number", 64, "right", help="Messages that workers hold and have not acknowledged"),
-    Column("Consumers", "number", 84, "right"),
+    Column(
+        "Consumers", "number", 84, "right", help="Who takes from it: by the broker, else by what workers say"
+    ),
     Column("Runs", "number", 76, "right"),
     Column("Wait p95", "number", 84, "right", help="95 % of its executions waited less"),
 ]
@@ -27,12 +30,16 @@ WORKER_COLUMNS: Final = [
 ]
 
 
-def queue_cells(queue: QueueNow) -> tuple[str, ...]:
+def queue_cells(queue: QueueNow, workers: Mapping[str, int]) -> tuple[str, ...]:
+    """``workers`` (queue -> how many living workers take from it) counts where the broker tells no consumers."""
+    consumers = queue.consumers
+    if consumers is None and workers:
+        consumers = workers.get(queue.queue, 0)
     return (
         named(queue.queue),
         _count(queue.depth),
         _count(queue.unacked),
-        _count(queue.consumers),
+        _count(consumers),
         _count(queue.runs),
         duration(queue.wait_p95_ns),
     )

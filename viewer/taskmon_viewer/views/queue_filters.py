@@ -39,7 +39,7 @@ def filters(
             args=(params.queue,),
         )
         st.button(
-            "All",
+            "Clear all",
             type="tertiary",
             disabled=params.wanted.everything,
             on_click=_drop,

@@ -10,6 +10,7 @@ import streamlit as st
 from otel_taskmon.errors import QueryFailed, StoreUnavailable, TaskmonError
 from otel_taskmon.queries.queue_history import QueueFlow, QueueSample
 from taskmon_viewer import cache, queue_broker, queue_cache
+from taskmon_viewer.ahead import ask_ahead
 from taskmon_viewer.components.table import Row, table
 from taskmon_viewer.queue_broker import Depths
 from taskmon_viewer.queue_links import change_queue_params, queue_params, queues_href
@@ -41,6 +42,7 @@ class _Known:
 def render() -> None:
     params, ignored = queue_params()
     now = cache.as_of()
+    ask_ahead(lambda: queue_cache.flows(now), lambda: queue_cache.workers(now))
     _bar(params)
     say_ignored(ignored)
     say_purged()

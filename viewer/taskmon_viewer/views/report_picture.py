@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from otel_taskmon.queries.report_model import ReportAnswer, ReportRow
+from taskmon_viewer import theme
 from taskmon_viewer.report_charts import PICK, picked, report_chart
 from taskmon_viewer.report_params import ReportParams
 
@@ -24,7 +25,13 @@ def picture(
         st.session_state[clicked] = picked(st.session_state[key].selection)
 
     st.altair_chart(
-        report_chart(answer, params.tz, height=height, value_is=value_is),
+        report_chart(
+            answer,
+            params.tz,
+            height=height,
+            value_is=value_is,
+            text_color=theme.text_color(dark=st.context.theme.type == "dark"),
+        ),
         key=key,
         on_select=choose,
         selection_mode=PICK,

@@ -9,6 +9,7 @@ import streamlit as st
 from otel_taskmon.queries.report_catalogue import REPORTS, grouped
 from otel_taskmon.queries.report_model import ReportAnswer, ReportKey, ReportRow
 from taskmon_viewer import cache, configuration
+from taskmon_viewer.ahead import ask_ahead
 from taskmon_viewer.components.menu import Entry, menu
 from taskmon_viewer.links import (
     REPORTS_PAGE,
@@ -18,10 +19,10 @@ from taskmon_viewer.links import (
     reports_href,
     write_address,
 )
-from taskmon_viewer.report_charts import MAX_DOTS
+from taskmon_viewer.report_charts import MAX_DOTS, marks_text
 from taskmon_viewer.report_params import ReportParams
 from taskmon_viewer.report_routes import REPORT_CSV_PATH
-from taskmon_viewer.texts import count_text, per_width, safe_label, width_text
+from taskmon_viewer.texts import count_text, page_title, per_width, safe_label, width_text
 from taskmon_viewer.views.ignored import say_ignored
 from taskmon_viewer.views.outage import shown_with_store
 from taskmon_viewer.views.report_bar import report_bar
@@ -37,6 +38,9 @@ def render() -> None:
     params, ignored = report_params(REPORTS_PAGE)
     report = REPORTS[params.report]
     top = top_of(params)
+    wanted = params.report_filter(cache.as_of())
+    ask_ahead(lambda: cache.report(params.report, wanted, top))
+    st.set_page_config(page_title=page_title(report.label))
     _navigation(params)
     report_bar(params, top=top if report.has_top else None, csv=report_csv_href(REPORT_CSV_PATH, params))
     say_ignored(ignored)
@@ -138,6 +142,8 @@ def _notes(answer: ReportAnswer) -> None:
     if kind == "ranking" and answer.rows_total > len(answer.rows):
         st.caption(f"{len(answer.rows):,} of {count_text(answer.rows_total, 'row')}.")
     if kind == "ranking" and answer.report.key in _VALUES:
-        st.caption("Marks on the bars: p50 grey, p95 orange, p99 red.")
+        st.caption(safe_label(marks_text(_VALUES[answer.report.key])))
+    if kind == "parts":
+        st.caption("The ring goes clockwise from the top, in the order of the table.")
     if kind == "scatter" and len(answer.rows) > MAX_DOTS:
         st.caption(f"The picture has the {MAX_DOTS:,} tasks with the most runs, of {len(answer.rows):,}.")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from otel_taskmon.queries.report_model import StatisticsColumn, StatisticsPage
 from taskmon_viewer import cache
+from taskmon_viewer.ahead import ask_ahead
 from taskmon_viewer.components.table import table
 from taskmon_viewer.links import (
     STATISTICS_PAGE,
@@ -29,6 +30,10 @@ from taskmon_viewer.views.statistics_table import LEAST_WIDTH, columns, opened_l
 
 def render() -> None:
     params, ignored = report_params(STATISTICS_PAGE)
+    wanted = params.report_filter(cache.as_of())
+    ask_ahead(
+        lambda: cache.statistics_page(wanted, params.search, params.sort, params.descending, params.page)
+    )
     report_bar(params, csv=report_csv_href(STATISTICS_CSV_PATH, params), search=True)
     say_ignored(ignored)
     shown_with_store(lambda: _draw(params))

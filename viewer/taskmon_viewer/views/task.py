@@ -9,12 +9,14 @@ import streamlit as st
 from otel_taskmon.queries.model import Execution, TaskRow
 from taskmon_viewer import cache
 from taskmon_viewer.access.current import may
+from taskmon_viewer.ahead import ask_ahead
+from taskmon_viewer.browser import browser_zone
 from taskmon_viewer.components.copy_button import copy_button
 from taskmon_viewer.components.facts import facts
 from taskmon_viewer.components.table import Column, Row, table
 from taskmon_viewer.components.waterfall import waterfall
 from taskmon_viewer.links import TASKS_PAGE, go_to_task, last_log, read_address, task_href, write_address
-from taskmon_viewer.texts import clock, duration, safe_label
+from taskmon_viewer.texts import clock, duration, page_title, safe_label
 from taskmon_viewer.views.delete_tasks import delete_button
 from taskmon_viewer.views.log_rows import error_text
 from taskmon_viewer.views.outage import shown_with_store
@@ -59,10 +61,12 @@ def _ask() -> None:
 
 
 def _draw(task_id: str, execution_id: str) -> None:
+    ask_ahead(lambda: cache.executions(task_id), lambda: cache.related(task_id))
     task = cache.task(task_id)
     if task is None:
         _not_found(task_id)
         return
+    ask_ahead(lambda: cache.trace(task.trace_id))
     executions = cache.executions(task_id)
     _heading(task, executions)
     st.fragment(_executions)(task, executions, execution_id)
@@ -79,6 +83,7 @@ def _not_found(task_id: str) -> None:
 
 
 def _heading(task: TaskRow, executions: Sequence[Execution]) -> None:
+    st.set_page_config(page_title=page_title(f"{task.task_name or '(no name)'} {task.state}"))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(safe_label(task.task_name or "(no name)"), anchor=False, width="stretch")
         with st.container(width="content", horizontal=True):
@@ -102,7 +107,9 @@ def _executions(task: TaskRow, executions: Sequence[Execution], asked_id: str) -
     number = executions.index(chosen) + 1 if chosen and len(executions) > 1 else None
     depths = cache.queue_depths(executions)
     depth = depths.get(chosen.execution_id) if chosen else None
-    opened = facts(fact_groups(task, chosen, number=number, queue_depth=depth), key="task.facts")
+    opened = facts(
+        fact_groups(task, chosen, number=number, queue_depth=depth, local=browser_zone()), key="task.facts"
+    )
     if opened is not None:
         go_to_task(opened)
     if chosen is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from otel_taskmon.queries.model import Execution, TaskRow
 from otel_taskmon.queries.report_model import QueueDepthAt
@@ -18,19 +18,28 @@ def fact_groups(
     *,
     number: int | None = None,
     queue_depth: QueueDepthAt | None = None,
+    local: tzinfo | None = None,
 ) -> list[FactGroup]:
     """The task, its relatives, its times and where it ran; the last two of ``execution`` where one is given.
 
     ``number`` says which one, where there are several. ``queue_depth``: how long its queue was when it began, where
-    that is known.
+    that is known. ``local``: the reader's time zone, whose distance to UTC is said.
     """
     of = "" if number is None else f", execution {number}"
     return [
         _task_group(task, execution),
         _lineage_group(task, execution),
-        FactGroup(f"Times (UTC){of}", _times(task, execution)),
+        FactGroup(f"Times (UTC{_distance(local, task.first_published_at)}){of}", _times(task, execution)),
         FactGroup(f"Where{of}", _place(task, execution, queue_depth)),
     ]
+
+
+def _distance(local: tzinfo | None, moment: datetime) -> str:
+    """``; Europe/Berlin is UTC+01:00``"""
+    if local is None:
+        return ""
+    offset = moment.astimezone(local).strftime("%z")
+    return f"; {local} is UTC{offset[:3]}:{offset[3:]}"
 
 
 def _task_group(task: TaskRow, execution: Execution | None) -> FactGroup:

@@ -10,7 +10,7 @@ from taskmon_viewer.links import go_to_task, task_href
 from taskmon_viewer.texts import clock, duration
 
 _COLUMNS = (
-    Column("", "text", 70),
+    Column("Is", "text", 96, help="What it is to this task"),
     Column("State", "state", 120),
     Column("Name", "mono", link=True),
     Column("Task id", "mono", 290),

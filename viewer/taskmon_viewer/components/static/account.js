@@ -8,7 +8,9 @@ export default function (component) {
     const form = element("form")
     form.method = "post"
     form.action = data.logout
-    form.append(element("button", "out", "Log out"))
+    const out = element("button", "out", "Log out")
+    out.title = "Log out " + data.name + " (" + data.role + ")"
+    form.append(out)
     parts.push(form)
   }
   root.replaceChildren(...parts)

@@ -11,7 +11,7 @@ export default function (component) {
       made.onclick = event => {
         if (!isPlainClick(event)) return
         event.preventDefault()
-        setTriggerValue("open", card.id)
+        if (!follow(card.href)) setTriggerValue("open", card.id)
       }
     }
     if (card.help) made.title = card.help

@@ -92,6 +92,11 @@ export default function (component) {
     return input
   }
 
+  function shown(g, v) {
+    if (g.states) return stateBadge(v.text, data.states)
+    return g.key === "name" || g.key === "exception" ? dottedName("span", "text", v.text) : element("span", "text", v.text)
+  }
+
   function value(g, v, most) {
     const row = element("button", "value" + (v.chosen ? " chosen" : "") + (v.count ? "" : " empty"))
     row.setAttribute("role", "checkbox")
@@ -102,8 +107,7 @@ export default function (component) {
     const share = element("span", "share")
     share.style.width = (100 * v.count) / most + "%"
     const box = element("span", "box", v.chosen ? "✓" : "")
-    const text = g.states ? stateBadge(v.text, data.states) : element("span", "text", v.text)
-    row.append(share, box, text, element("span", "count", v.count.toLocaleString("en")))
+    row.append(share, box, shown(g, v), element("span", "count", v.count.toLocaleString("en")))
     row.onclick = () => setTriggerValue("toggle", { facet: g.key, value: v.value })
     return row
   }

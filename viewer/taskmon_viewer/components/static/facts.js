@@ -21,7 +21,7 @@ export default function (component) {
         link.onclick = event => {
           if (!isPlainClick(event)) return
           event.preventDefault()
-          setTriggerValue("open", fact.open)
+          if (!follow(fact.href)) setTriggerValue("open", fact.open)
         }
         value.append(link)
         if (fact.note) value.append(element("span", "note faint", fact.note))
@@ -29,6 +29,11 @@ export default function (component) {
         value.textContent = fact.value
         if (fact.value === "–") value.classList.add("faint")
         if (fact.note) value.append(element("span", "note faint", fact.note))
+      }
+      if (fact.kind === "mono" && fact.value !== "–") {
+        const copy = copyButton("copy-value", "copy", fact.value)
+        copy.setAttribute("aria-label", "Copy " + fact.label)
+        value.append(copy)
       }
       list.append(name, value)
     }

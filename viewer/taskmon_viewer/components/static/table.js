@@ -40,7 +40,7 @@ export default function (component) {
     if (step && rows.length) {
       move(Math.max(0, Math.min(rows.length - 1, memory.current + step)))
     } else if (event.key === "Enter" && event.target === scroll && memory.current >= 0) {
-      open(data.rows[memory.current].id)
+      open(data.rows[memory.current].id, data.rows[memory.current].href)
     } else {
       return
     }
@@ -49,8 +49,8 @@ export default function (component) {
   }
   return () => TABLES.delete(parentElement)
 
-  function open(id) {
-    setTriggerValue("open", id)
+  function open(id, href) {
+    if (!href || !follow(href)) setTriggerValue("open", id)
   }
 
   function move(index) {
@@ -124,14 +124,14 @@ export default function (component) {
     if (row.chosen) made.setAttribute("aria-current", "true")
     if (data.selectable) {
       const cell = element("td", "tick")
-      cell.append(checkbox("Select this row", memory.ticked.has(row.id), on => tick([row.id], on)))
+      cell.append(checkbox("Select this row: " + row.cells[0], memory.ticked.has(row.id), on => tick([row.id], on)))
       made.append(cell)
     }
     data.columns.forEach((column, i) => made.append(cellElement(column, row, row.cells[i])))
     made.onclick = event => {
       if (!isPlainClick(event) || event.target.closest("a, .tick")) return
       if (String(getSelection())) return // somebody marks text to copy it
-      open(row.id)
+      open(row.id, row.href)
     }
     made.onauxclick = event => {
       if (event.button === 1 && row.href && !event.target.closest("a")) window.open(row.href, "_blank", "noopener")
@@ -155,13 +155,16 @@ export default function (component) {
     } else if (row.links && row.links[column.label]) {
       const link = element("a", "", value)
       link.href = row.links[column.label]
-      opens(link, row.id + "\n" + column.label)
+      opens(link, row.id + "\n" + column.label, row.links[column.label])
       cell.append(link)
     } else if (column.link && row.href) {
       const link = element("a", "", value)
       link.href = row.href
-      opens(link, row.id)
+      opens(link, row.id, row.href)
       cell.append(link)
+    } else if (column.kind === "name") {
+      cell.classList.add("dotted")
+      cell.append(element("bdi", "", value))
     } else {
       cell.textContent = value
       if (empty) cell.classList.add("faint")
@@ -170,11 +173,11 @@ export default function (component) {
     return cell
   }
 
-  function opens(link, id) {
+  function opens(link, id, href) {
     link.onclick = event => {
       if (!isPlainClick(event)) return
       event.preventDefault()
-      open(id)
+      open(id, href)
     }
   }
 }

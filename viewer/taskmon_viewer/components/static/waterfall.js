@@ -25,6 +25,8 @@ export default function (component) {
   }
   if (data.chosen !== undefined) memory.chosen = data.chosen
   memory.title.textContent = data.heading
+  memory.title.title = data.heading
+  memory.view.setAttribute("aria-label", data.heading)
   memory.maxHeight = data.height || 420
   layout(memory)
   return () => {
@@ -38,12 +40,11 @@ function build(root) {
   const head = element("div", "head")
   memory.title = element("div", "name title")
   memory.ruler = element("div", "ruler")
-  memory.ruler.title = "Drag to zoom, double-click to see all"
+  memory.ruler.title = "Drag to zoom, double-click to see all; by the keyboard + on a row, and -"
   head.append(memory.title, memory.ruler)
   memory.view = element("div", "view")
   memory.view.tabIndex = 0
   memory.view.setAttribute("role", "tree")
-  memory.view.setAttribute("aria-label", "Waterfall")
   memory.pad = element("div", "pad")
   memory.view.append(memory.pad)
   root.replaceChildren(head, memory.view)
@@ -169,6 +170,9 @@ function draw(memory) {
   const rows = []
   for (let place = first; place < last; place++) rows.push(rowElement(memory, place))
   memory.pad.replaceChildren(...rows)
+  const at = memory.order[memory.cursor]
+  if (at) memory.view.setAttribute("aria-activedescendant", "row-" + at[0])
+  else memory.view.removeAttribute("aria-activedescendant")
 }
 
 function rowElement(memory, place) {
@@ -177,6 +181,7 @@ function rowElement(memory, place) {
   const chosen = row.id === memory.chosen
   const made = element("div", "row" + (chosen ? " chosen" : "") + (place === memory.cursor ? " current" : ""))
   made.style.top = place * ROW + "px"
+  made.id = "row-" + i
   made.dataset.row = i
   made.dataset.id = row.id
   made.setAttribute("role", "treeitem")
@@ -267,6 +272,14 @@ function onKey(memory, event) {
     fold(memory, index)
   } else if (event.key === "Enter" || event.key === " ") {
     choose(memory, index)
+  } else if (event.key === "+") {
+    const row = memory.rows[index]
+    const margin = Math.max(row.end - row.start, memory.end / 1000) * 0.05
+    memory.zoom = [Math.max(0, row.start - margin), Math.min(memory.end, row.end + margin)]
+    layout(memory)
+  } else if (event.key === "-" && memory.zoom) {
+    memory.zoom = null
+    layout(memory)
   } else {
     return
   }
