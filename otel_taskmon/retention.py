@@ -47,6 +47,7 @@ _TABLES: Final[Mapping[str, _Table]] = {
     "celery_tasks": _Table("changed_at", "tasks", "no_failure_flag"),
     "celery_worker_boots": _Table("heard_at", "tasks", whole_parts=False),
     "celery_task_stats_1h": _Table("hour", "statistics"),
+    "celery_task_stats_1d": _Table("day", "statistics"),
     "celery_queue_depth": _Table("ts", "queue_depth"),
     "otel_metrics_gauge": _Table("TimeUnix", "metrics"),
     "otel_metrics_sum": _Table("TimeUnix", "metrics"),

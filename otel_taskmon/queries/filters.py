@@ -18,6 +18,12 @@ ANY = -1
 INDEXED_LENGTH = 3
 """Characters of the pieces in the text indexes of ``celery_task_runs``; shorter texts are looked for without them."""
 
+RARE_PIECES = 3
+"""Pieces with a digit from which on the others need not be asked for."""
+MADE_WHEN_READ = frozenset({"SENT", "SCHEDULED", "STARTED", "LOST"})
+"""States that a task may have without any of its rows saying so, or not have although its newest row says so."""
+STORED = "source_tasks_stored"
+
 BEGINNING_US = 0
 END_US = 4_102_444_800_000_000
 """2100-01-01: no bound. Rows may lie a little ahead of now, where a publisher's clock does."""
@@ -60,6 +66,7 @@ def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
         "priorities": [NO_PRIORITY if p is None else p for p in wanted.priorities],
         "search": search,
         "search_in_json": escaped,
+        "search_pieces": rare_pieces(search),
         "ran_since_us": BEGINNING_US if wanted.ran_since is None else microseconds(wanted.ran_since),
         "ran_until_us": END_US if wanted.ran_until is None else microseconds(wanted.ran_until),
         "ran_bounded": int(wanted.ran_since is not None or wanted.ran_until is not None),
@@ -68,17 +75,38 @@ def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
     }
 
 
-def source_slots(per: Per, wanted: TaskFilter) -> Mapping[str, str]:
-    """Which rows are asked, and how they are searched."""
+def rare_pieces(search: str) -> list[str]:
+    """Three-letter pieces of ``search`` that few texts hold, as the text indexes know them; empty: ask for all.
+
+    Words are alike, numbers are not: a piece with a digit rules out hundreds of times as many rows as one without. Only
+    pieces in ASCII, whose lower case is the same for us and for the store.
+    """
+    windows = (search[at : at + INDEXED_LENGTH] for at in range(len(search) - INDEXED_LENGTH + 1))
+    rare = {piece.lower() for piece in windows if piece.isascii() and any(map(str.isdigit, piece))}
+    return sorted(rare) if len(rare) >= RARE_PIECES else []
+
+
+def source_slots(per: Per, wanted: TaskFilter, *, shows_state: bool = True) -> Mapping[str, str]:
+    """Which rows are asked, and how they are searched.
+
+    ``shows_state``: whether the answer says in which state a row is. Where it does not, and no state is asked for that
+    is made when it is read, tasks are read as they are stored, which costs half. ``counted_source`` is for what counts
+    by state: it has stored states too where it can, and how many of them are others at the moment of reading.
+    """
     search = wanted.search.strip()
     narrow = wanted.failed or any(v is not None for v in (wanted.ran, wanted.ran_since, wanted.ran_until))
     source = f"source_{per}_ran" if narrow else f"source_{per}"
+    is_storable = source == "source_tasks" and MADE_WHEN_READ.isdisjoint(wanted.states)
+    slots = {
+        "source": STORED if is_storable and not shows_state else source,
+        "counted_source": "source_counted_stored" if is_storable else "source_counted_seen",
+    }
     if not search:
-        return {"source": source, "search": "search_off"}
+        return slots | {"search": "search_off"}
     form = "" if len(search) >= INDEXED_LENGTH else "_short"
-    return {
-        "source": source,
+    return slots | {
         "search": f"search_{per}",
+        "search_pieces": "search_pieces_rare" if rare_pieces(search) else "search_pieces_all",
         "search_payload": f"search_payload{form}",
         "search_stacktrace": f"search_stacktrace{form}",
     }

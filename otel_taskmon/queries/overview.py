@@ -82,7 +82,7 @@ def _bounds(client: Client, wanted: TaskFilter, per: Per) -> tuple[int, int]:
         if wanted.ran_since is None and wanted.ran_until is None:
             oldest, newest = client.ask(statement("oldest_newest")).only()
         else:  # the log's time has no bound then, but the rows do not fill all of it
-            slots, parameters = search_form(client, per, wanted)
+            slots, parameters = search_form(client, per, wanted, shows_state=False)
             _, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
         if oldest is not None:
             oldest_us, newest_us = microseconds(oldest), microseconds(newest)

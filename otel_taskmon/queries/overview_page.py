@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -10,29 +11,24 @@ from otel_taskmon.queries.at_once import AtOnce
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import moment
 from otel_taskmon.queries.model import TaskFilter
+from otel_taskmon.queries.overview_runs import by_name, by_queue, totals
 from otel_taskmon.queries.report_catalogue import REPORTS
 from otel_taskmon.queries.report_model import (
     Compared,
     LogView,
     Overview,
     QueueNow,
-    Report,
     ReportFilter,
     WorkerSeen,
 )
 from otel_taskmon.queries.report_range import ReportRange, report_range
 from otel_taskmon.queries.report_series import series
-from otel_taskmon.queries.reports import BUCKETS, ranking
+from otel_taskmon.queries.reports import BUCKETS
 from otel_taskmon.queries.statements import statement
 
 TOP: Final = 8
 SILENT: Final = timedelta(seconds=30)
 """Three heartbeats: a worker that was silent for longer is not online."""
-SLOWEST: Final[Report] = replace(
-    REPORTS["tasks_top_max_runtime"],
-    label="Slowest tasks",
-    heading="Slowest {top} tasks by 95th percentile of the runtime",
-)
 
 Figure = Literal["tasks", "failed", "runs", "runtime", "wait"]
 
@@ -44,16 +40,17 @@ def ask_overview(client: Client, wanted: ReportFilter, *, top: int = TOP, bucket
     asked = report_range(client, wanted, back_too=wanted.since is not None)
     before = asked.moved_back()
     with AtOnce() as questions:
-        ran = questions.ask(lambda: _runs(client, asked, before))
-        published = questions.ask(lambda: _tasks(client, asked, before))
+        by_day = asked.by_day(client)
+        named = questions.ask(lambda: by_name(client, by_day, top))
+        queued = questions.ask(lambda: by_queue(client, by_day))
         over_time = questions.ask(
             lambda: series(client, REPORTS["tasks_throughput_by_state"], asked, buckets)
         )
-        failing = questions.ask(lambda: ranking(client, REPORTS["tasks_top_failed"], asked, top=top))
-        slowest = questions.ask(lambda: ranking(client, SLOWEST, asked, top=top, value="slow"))
-        queues = questions.ask(lambda: _queues(client, asked))
+        published = questions.ask(lambda: _tasks(client, asked, before))
+        earlier = questions.ask(lambda: totals(client, before.by_day(client)))
         workers = questions.ask(lambda: _workers(client, asked))
-    runs, runtime, wait = ran.result()
+        sampled = questions.ask(lambda: client.ask(statement("overview_queues"), asked.parameters()).rows)
+    names, by_queues, then = named.result(), queued.result(), earlier.result()
     tasks, failed = published.result()
     throughput = over_time.result()
     return Overview(
@@ -61,13 +58,13 @@ def ask_overview(client: Client, wanted: ReportFilter, *, top: int = TOP, bucket
         before=before.wanted,
         tasks=tasks,
         failed=failed,
-        runs=runs,
-        runtime_p95_ns=runtime,
-        wait_p95_ns=wait,
+        runs=Compared(names.totals.runs, then.runs),
+        runtime_p95_ns=Compared(names.totals.runtime_p95_ns, then.runtime_p95_ns),
+        wait_p95_ns=Compared(by_queues.wait_p95_ns, then.wait_p95_ns),
         throughput=throughput,
-        failing=failing.result(),
-        slowest=slowest.result(),
-        queues=queues.result(),
+        failing=replace(names.failing, based_on=throughput.based_on),
+        slowest=replace(names.slowest, based_on=throughput.based_on),
+        queues=_queues(sampled.result(), by_queues.queues),
         workers=workers.result(),
         based_on=throughput.based_on,
         as_of=asked.as_of,
@@ -95,41 +92,22 @@ def drill_down(overview: Overview, figure: Figure, *, before: bool = False) -> L
             return LogView(ran, sort="wait")
 
 
-def _two_ranges(asked: ReportRange, before: ReportRange) -> dict[str, object]:
-    return asked.parameters() | {"since_us": before.since_us, "split_us": asked.since_us}
-
-
-def _runs(client: Client, asked: ReportRange, before: ReportRange) -> tuple[Compared, Compared, Compared]:
-    answer = client.ask(statement("overview_runs", **asked.slots()), _two_ranges(asked, before))
-    found = {bool(row[0]): dict(zip(answer.columns, row, strict=True)) for row in answer.rows}
-
-    def compared(name: str, counted_by: str) -> Compared:
-        return Compared(*(_p95(found.get(is_now), name, counted_by) for is_now in (True, False)))
-
-    counts = [found[is_now]["executions"] if is_now in found else 0 for is_now in (True, False)]
-    return Compared(*counts), compared("runtime", "with_runtime"), compared("wait", "with_wait")
-
-
-def _p95(values: dict[str, Any] | None, name: str, counted_by: str) -> int | None:
-    return round(values[name][1]) if values and values[counted_by] else None
-
-
 def _tasks(client: Client, asked: ReportRange, before: ReportRange) -> tuple[Compared, Compared]:
     """The log has no tasks for ranges that only the hourly statistics remember."""
     if asked.source == "hourly":
         return Compared(None, None), Compared(None, None)
-    answer = client.ask(statement("overview_tasks"), _two_ranges(asked, before))
+    answer = client.ask(
+        statement("overview_tasks"),
+        asked.parameters() | {"since_us": before.since_us, "split_us": asked.since_us},
+    )
     found = {bool(is_now): (tasks, failed) for is_now, tasks, failed in answer.rows}
     now, earlier = found.get(True, (0, 0)), found.get(False, (0, 0))
     return Compared(now[0], earlier[0]), Compared(now[1], earlier[1])
 
 
-def _queues(client: Client, asked: ReportRange) -> tuple[QueueNow, ...]:
-    sampled = client.ask(statement("overview_queues"), asked.parameters()).rows
-    answer = client.ask(statement("overview_queue_runs", **asked.slots()), asked.parameters())
-    ran = {
-        queue: (runs, round(wait[1]) if waited else None) for queue, runs, waited, wait in answer.rows if runs
-    }
+def _queues(
+    sampled: Sequence[Sequence[Any]], ran: Mapping[str, tuple[int, int | None]]
+) -> tuple[QueueNow, ...]:
     names = {queue for queue, *_ in sampled}
     found = [
         QueueNow(queue, broker, depth, unacked, consumers, at, *ran.get(queue, (0, None)))

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from otel_taskmon.queries.connection import Client
-from otel_taskmon.queries.filters import Per, filter_parameters
+from otel_taskmon.queries.filters import MADE_WHEN_READ, Per, filter_parameters
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskRow
 from otel_taskmon.queries.statements import statement
 
@@ -32,8 +32,6 @@ _FIELDS: Final = {
     "workers": "worker",
     "priorities": "priority",
 }
-_MADE_WHEN_READ: Final = frozenset({"SENT", "SCHEDULED", "STARTED", "LOST"})
-"""States that a task may have without any of its rows saying so."""
 _WIDER: Final = (1, 8)
 
 
@@ -64,7 +62,7 @@ def page_by_value(
         "cursor_value": 0 if after is None else after.value,
     }
     for factor in _WIDER:
-        count = factor * (limit + limit // 8 + 8)
+        count = factor * (limit + limit // 12 + 4)
         candidates = client.ask(question, parameters | {"limit": count}).rows
         if len(candidates) < limit:
             return None
@@ -85,7 +83,7 @@ def _is_answerable(wanted: TaskFilter, per: Per, sort: SortKey, after: Cursor | 
         return False
     if any(bound is not None for bound in (wanted.ran, wanted.ran_since, wanted.ran_until)):
         return False
-    return per == "executions" or _MADE_WHEN_READ.isdisjoint(wanted.states)
+    return per == "executions" or MADE_WHEN_READ.isdisjoint(wanted.states)
 
 
 def _sure(

@@ -18,7 +18,7 @@ from otel_taskmon.queries.audit import Actor, record_audit
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import END_US, microseconds
 from otel_taskmon.queries.statements import statement
-from otel_taskmon.queries.stats_refresh import recompute_hours, whole_hours_since
+from otel_taskmon.queries.stats_refresh import forget_days, recompute_hours, whole_hours_since
 
 CHUNK_TASKS: Final = 1_000_000
 """Ids that one statement compares with; the store holds them in memory (about 100 MB)."""
@@ -36,6 +36,7 @@ _DOOMED: Final[Mapping[str, str]] = {
     "otel_traces_trace_id_ts": "purge_doomed_trace_times",
 }
 _STATISTICS: Final = "celery_task_stats_1h"
+DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -208,10 +209,13 @@ def _purge_statistics(
     A task of an hour that is half gone from the log already stays counted: nobody can tell its share any more.
     """
     removed = 0
+    days = {hour // DAY_S for hour in hours}
     if not selection.task_ids:
         complete_since_s = END_US // 1_000_000 if selection.everything else whole_hours_since(client)
         parameters = {**shared, "complete_since_s": complete_since_s}
+        days |= {row[0] for row in client.ask(statement("stats_days_touched"), parameters).rows}
         removed = _delete(client, _STATISTICS, "purge_doomed_stats", parameters)
     if hours:
         removed += recompute_hours(client, hours)
+    forget_days(client, sorted(days))
     return removed

@@ -13,11 +13,18 @@ from otel_taskmon.queries.report_model import Off, ReportFilter, Source
 from otel_taskmon.queries.statements import statement
 
 HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
 RECENT_US: Final = 24 * HOUR_US
 """What is younger than this is read from the executions, also where the range is answered from hourly statistics."""
 GRACE_US: Final = HOUR_US
 """A range that begins this little before the oldest kept row is not worth losing its minutes: "the last 30 days"
 should not change its source between being chosen and being asked."""
+
+_PERCENTILES: Final = (
+    *("runtimes", "runtimes_kept", "runtimes_merged", "runtime_percentile"),
+    *("waits_kept", "wait_merged", "wait_percentile"),
+)
+"""Files that differ by the source: percentiles at once, or kept by group and merged afterwards."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +39,30 @@ class ReportRange:
     source: Source
     off: tuple[Off, ...]
     as_of: datetime
+    days: tuple[int, ...] | None = None
+    """Begins, in seconds since the epoch, of the days that are read as a whole; None where each hour is asked for."""
 
     def parameters(self) -> dict[str, object]:
         """What ``report_source_…`` needs."""
         return {
             "since_us": self.since_us,
             "until_us": self.until_us,
-            "recent_us": microseconds(self.as_of) // HOUR_US * HOUR_US - RECENT_US,
+            "recent_us": self._recent_us,
+            "days": list(self.days or ()),
             "apps": list(self.wanted.apps),
             "queues": list(self.wanted.queues),
             "workers": list(self.wanted.workers),
         }
 
+    @property
+    def _recent_us(self) -> int:
+        return microseconds(self.as_of) // HOUR_US * HOUR_US - RECENT_US
+
     def slots(self) -> dict[str, str]:
         """The files that read this source."""
         return {
-            "source": f"report_source_{self.source}",
-            "runtimes": f"report_runtimes_{self.source}",
-            "waits": f"report_waits_{self.source}",
+            "source": f"report_source_{'daily' if self.days is not None else self.source}",
+            **{name: f"report_{name}_{self.source}" for name in _PERCENTILES},
         }
 
     def bucket_seconds(self, buckets: int) -> int:
@@ -68,7 +81,19 @@ class ReportRange:
         """The range of equal length that ends where this one begins, of the same source."""
         since_us = max(2 * self.since_us - self.until_us, 0)
         wanted = replace(self.wanted, since=moment(since_us), until=moment(self.since_us))
-        return replace(self, wanted=wanted, since_us=since_us, until_us=self.since_us)
+        return replace(self, wanted=wanted, since_us=since_us, until_us=self.since_us, days=None)
+
+    def by_day(self, client: Client) -> ReportRange:
+        """The same range for a question that needs neither hours, workers nor exceptions: its days as a whole, where
+        the statistics by the day say what those by the hour say. A day knows nothing of workers."""
+        if self.source != "hourly":
+            return self
+        since_us = -(-self.since_us // DAY_US) * DAY_US
+        until_us = min(self.until_us, self._recent_us) // DAY_US * DAY_US
+        if self.wanted.workers or since_us >= until_us:
+            return replace(self, days=())
+        found = client.ask(statement("stats_whole_days"), {"since_us": since_us, "until_us": until_us}).rows
+        return replace(self, days=tuple(row[0] for row in found))
 
 
 def report_range(

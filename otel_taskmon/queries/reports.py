@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from otel_taskmon.queries.connection import Client
@@ -61,7 +61,7 @@ def ranking(
 ) -> ReportAnswer:
     """The ``top`` largest rows; ``value`` names the order, by default the report's own."""
     rows, total, based_on = _ranked(client, report, asked, value or _VALUES.get(report.key, "runs"), top)
-    return _answer(report, asked, rows, based_on, top=top, rows_total=total)
+    return report_answer(report, asked, rows, based_on, top=top, rows_total=total)
 
 
 def _parts(client: Client, report: Report, asked: ReportRange, _top: int, _buckets: int) -> ReportAnswer:
@@ -71,7 +71,7 @@ def _parts(client: Client, report: Report, asked: ReportRange, _top: int, _bucke
         count = sum(row.count for row in rest)
         shares = sum(row.share or 0 for row in rest)
         shown.append(ReportRow(OTHERS, value=count, count=count, share=shares, others=True))
-    return _answer(report, asked, shown, based_on, members=tuple(rest), rows_total=total)
+    return report_answer(report, asked, shown, based_on, members=tuple(rest), rows_total=total)
 
 
 def _top(client: Client, report: Report, asked: ReportRange, top: int, _buckets: int) -> ReportAnswer:
@@ -80,7 +80,7 @@ def _top(client: Client, report: Report, asked: ReportRange, top: int, _buckets:
 
 def _dots(client: Client, report: Report, asked: ReportRange, _top: int, _buckets: int) -> ReportAnswer:
     rows, total, based_on = _ranked(client, report, asked, "avg", DOTS_SHOWN)
-    return _answer(report, asked, rows, based_on, rows_total=total)
+    return report_answer(report, asked, rows, based_on, rows_total=total)
 
 
 def _series(client: Client, report: Report, asked: ReportRange, _top: int, buckets: int) -> ReportAnswer:
@@ -100,7 +100,7 @@ _KINDS: Final[dict[Kind, Callable[[Client, Report, ReportRange, int, int], Repor
 }
 
 
-def _answer(
+def report_answer(
     report: Report,
     asked: ReportRange,
     rows: list[ReportRow],
@@ -110,6 +110,7 @@ def _answer(
     members: tuple[ReportRow, ...] = (),
     top: int = DEFAULT_TOP,
 ) -> ReportAnswer:
+    """Rows of a report that was asked for this range, with all that is said beside them."""
     return ReportAnswer(
         report=report,
         rows=tuple(rows),
@@ -129,10 +130,11 @@ def _ranked(
     client: Client, report: Report, asked: ReportRange, value: str, limit: int
 ) -> tuple[list[ReportRow], int, BasedOn]:
     """Rows in order, how many there are in all, and what they are based on."""
+    asked = asked.by_day(client)
     by = "task_and_app" if report.kind == "scatter" else report.dimension
     slots = asked.slots() | {"by": f"report_by_{by}", "value": f"report_value_{value}"}
     if not report.ran:
-        slots["runtimes"] = "report_runtimes_off"
+        slots["report_figures"] = "report_figures_off"
     answer = client.ask(
         statement("report_ranking", **slots),
         asked.parameters() | counted_parameters(report) | {"limit": limit},
@@ -143,7 +145,7 @@ def _ranked(
     first = records[0]
     # An average or a maximum is no part of a whole.
     whole = first["value_of_all"] if value in ("runs", "total") else None
-    rows = [_row(report, record, whole) for record in records if record["counted"]]
+    rows = [report_row(report, record, whole) for record in records if record["counted"]]
     based_on = BasedOn(first["runs_of_all"], first["oldest_of_all"], first["newest_of_all"])
     return rows, first["labels"], based_on
 
@@ -157,7 +159,8 @@ def counted_parameters(report: Report) -> dict[str, object]:
     }
 
 
-def _row(report: Report, record: dict[str, Any], whole: int | None) -> ReportRow:
+def report_row(report: Report, record: Mapping[str, Any], whole: int | None) -> ReportRow:
+    """A row of a ranking; ``record`` has the columns of ``report_ranking``, ``whole`` is what all values come to."""
     return ReportRow(
         label=record["label"],
         value=record["value"],
@@ -168,7 +171,7 @@ def _row(report: Report, record: dict[str, Any], whole: int | None) -> ReportRow
     )
 
 
-def _runtimes(record: dict[str, Any]) -> Runtimes:
+def _runtimes(record: Mapping[str, Any]) -> Runtimes:
     p50, p95, p99 = (round(value) for value in record["runtimes"])
     return Runtimes(
         count=record["counted"],

@@ -46,6 +46,8 @@ def _expand(name: str, slots: dict[str, str], indent: str) -> list[str]:
         if slot:
             target = slots.get(slot["slot"], slot["slot"])
             lines.extend(_expand(target, slots, indent + slot["indent"]))
+        elif line.lstrip().startswith("--:"):
+            raise LookupError(f"{name}.sql: {line.strip()!r} names no question (small letters and _)")
         elif line.strip() and not line.lstrip().startswith("--"):
             lines.append(indent + line)
     return lines

@@ -52,12 +52,13 @@ def statistics(
     if limit < 1 or offset < 0:
         raise ValueError(f"limit must be at least 1 and offset at least 0, not {limit} and {offset}")
     asked = report_range(client, wanted)
-    parameters = _parameters(asked, search, sort, limit, offset)
-    answer = client.ask(_question(asked, descending), parameters)
+    by_day = asked.by_day(client)
+    parameters = _parameters(by_day, search, sort, limit, offset)
+    answer = client.ask(_question(by_day, descending), parameters)
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     facts = rows[0] if rows else None
     if facts is None and offset:  # a page behind the last one: it still says how many there are
-        first = client.ask(_question(asked, descending), parameters | {"limit": 1, "offset": 0})
+        first = client.ask(_question(by_day, descending), parameters | {"limit": 1, "offset": 0})
         facts = dict(zip(first.columns, first.rows[0], strict=True)) if first.rows else None
     seconds = asked.bucket_seconds(TREND_BUCKETS)
     return StatisticsPage(
@@ -84,7 +85,7 @@ def statistics_rows(
     descending: bool = False,
 ) -> Iterator[StatisticsRow]:
     """All rows of all pages, without trends, as they come from the store; for a file."""
-    asked = report_range(client, wanted)
+    asked = report_range(client, wanted).by_day(client)
     names = [*_VALUES]
     for values in client.stream(_question(asked, descending), _parameters(asked, search, sort, NO_LIMIT, 0)):
         # The question's first columns are those of the row, in their order.

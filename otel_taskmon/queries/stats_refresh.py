@@ -9,6 +9,7 @@ from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.statements import statement
 
 _TABLE: Final = "celery_task_stats_1h"
+_DAYS_TABLE: Final = "celery_task_stats_1d"
 _HOUR_S: Final = 3600
 
 
@@ -35,3 +36,16 @@ def recompute_hours(client: Client, hours: Sequence[int]) -> int:
     if count:
         client.run(statement("purge_delete", doomed="stats_replaced"), replaced)
     return count
+
+
+def forget_days(client: Client, days: Sequence[int]) -> None:
+    """Drop the statistics by the day of these days (since the epoch), whose hours have lost rows.
+
+    They are computed again with the next refresh; until then the hours themselves are read. One that runs already may
+    have read the hours as they were, so it is cancelled.
+    """
+    client.run(statement("stats_days_stop_refresh"))
+    doomed = {"days": list(days), "table": _DAYS_TABLE}
+    if client.ask(statement("purge_count", doomed="stats_days_doomed"), doomed).only()[0]:
+        client.run(statement("purge_delete", doomed="stats_days_doomed"), doomed)
+        client.run(statement("purge_free_space"), {"table": _DAYS_TABLE})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from otel_taskmon.queries import rows
+from otel_taskmon.queries.at_once import AtOnce
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import Per, filter_parameters, microseconds, moment
 from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskPage, TaskRow, TaskSpan
@@ -66,9 +67,11 @@ def list_executions(
 
 def task_span(client: Client, wanted: TaskFilter, *, per: Per = "tasks") -> TaskSpan:
     """How many rows fit the filter, from when to when, and how long rows are kept."""
-    slots, parameters = search_form(client, per, wanted)
-    count, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
-    kept = client.ask(statement("kept_hours"), {"table": _TABLES[per]}).rows
+    slots, parameters = search_form(client, per, wanted, shows_state=False)
+    with AtOnce() as questions:
+        hours = questions.ask(lambda: client.ask(statement("kept_hours"), {"table": _TABLES[per]}).rows)
+        count, oldest, newest = client.ask(statement("span_of_rows", **slots), parameters).only()
+    kept = hours.result()
     return TaskSpan(
         count=count, oldest=oldest, newest=newest, kept_hours=kept[0][0] or None if kept else None
     )
@@ -133,7 +136,7 @@ def _keys(
     keys: list[_Key] = []
     for since_us, until_us in _windows(sort, descending, after, parameters):
         stretch = replace(wanted, since=moment(since_us), until=moment(until_us))
-        slots, searched = search_form(client, per, stretch)
+        slots, searched = search_form(client, per, stretch, shows_state=False)
         question = statement(
             "page_keys",
             sort=f"sort_{sort}",

@@ -5,6 +5,8 @@
 -- rank: 6 end told by the main process, 5 end told by the pool process, 4 STARTED, 3 RECEIVED, 1 SENT, 0 a publish that
 -- failed (one that is tried again with the same id has been sent).
 -- A publish has no received time: it comes after every execution with fewer retries and before every one with as many.
+-- idx_letters, idx_says: for searches. Which letters ids are made of (a text with any other is in no id), and what the
+-- tasks of a stretch are called and fail with; both are a few hundred kB for a million tasks.
 CREATE TABLE IF NOT EXISTS otel.celery_tasks
 (
     first_published_at DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -50,7 +52,9 @@ CREATE TABLE IF NOT EXISTS otel.celery_tasks
     unfinished_run     UInt64 CODEC(ZSTD(1)),
     INDEX idx_task_id   task_id   TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_root_id   root_id   TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_parent_id parent_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX idx_parent_id parent_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_letters   lowerUTF8(task_id) TYPE ngrambf_v1(1, 64, 2, 0) GRANULARITY 16,
+    INDEX idx_says      (task_name, app, exc_type) TYPE set(10000) GRANULARITY 64
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toDate(first_published_at)
@@ -151,15 +155,17 @@ SELECT
     '' AS exc_fingerprint,
     payload_notes,
     trace_id,
-    greatest(sent_at, ifNull(eta, sent_at)) AS changed_at
+    greatest(sent_at, ifNull(eta, sent_at)) AS changed_at,
+    if(is_error, 0, ifNull(toUnixTimestamp64Micro(eta), 0)) AS unfinished_since
 FROM otel.celery_task_sends
 WHERE stamped;
 
 -- An event stands in the same place as the execution it belongs to, so it carries that execution's received_at; one
 -- that carries none yields to every end.
--- unfinished_: by whom and since when (µs, the worker's clock) it is told to be held or running; 0 in every other row.
--- Since the event and not since the start: by then the worker's lists have it. Three numbers that are nearly always 0
--- cost next to nothing to read, so who is gone can be asked of a million tasks at once.
+-- unfinished_: by whom and since when (µs, the worker's clock) it is told to be held or running; 0 in every other row,
+-- except that a publish with an ETA has it in unfinished_since. Since the event and not since the start: by then the
+-- worker's lists have it. Three numbers that are nearly always 0 cost next to nothing to read, so who is gone can be
+-- asked of a million tasks at once.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_tasks_from_events_mv TO otel.celery_tasks AS
 WITH
     attrs AS a,
@@ -246,6 +252,8 @@ WHERE event IN ('received', 'started') AND task_id != '';
 -- running in the lives that go on; those lives. They are few, and are put together once per question: no join.
 -- A life that is not known (its events are no longer kept) has been silent since the start, by our own clock.
 -- Filters and counts over many tasks read this view; celery_tasks_latest adds what costs a join.
+-- is_restated: state is not stored_state. Making the text of a million states costs more than all the rest of counting
+-- them, so what counts by state counts stored_state and how many of them are restated.
 CREATE VIEW IF NOT EXISTS otel.celery_tasks_current AS
 WITH
     (
@@ -259,6 +267,7 @@ WITH
     ) AS boots,
     toUnixTimestamp64Micro(now64(6, 'UTC')) AS now_us,
     stored.unfinished_since < transform(stored.unfinished_boot, boots.1, boots.2, now_us - 30000000) AS answered_for,
+    stored.state = 'SENT' AND stored.unfinished_since > now_us AS is_scheduled,
     stored.state = 'STARTED' AND answered_for AND stored.unfinished_run NOT IN boots.3 AS is_lost,
     stored.state = 'RECEIVED' AND answered_for AND stored.unfinished_boot NOT IN boots.4 AS is_left
 SELECT
@@ -268,7 +277,7 @@ SELECT
     task_name,
     app,
     toLowCardinality(multiIf(
-        stored.state = 'SENT' AND eta > now64(6, 'UTC'), 'SCHEDULED',
+        is_scheduled, 'SCHEDULED',
         is_lost, 'LOST',
         stored.state)) AS state,
     multiIf(is_lost, 'worker gone', is_left, 'worker gone, the broker delivers it again', stored.reason) AS reason,
@@ -301,12 +310,14 @@ SELECT
     exc_fingerprint,
     payload_notes,
     trace_id,
-    changed_at
+    changed_at,
+    stored.state AS stored_state,
+    toUInt8(is_scheduled OR is_lost) AS is_restated
 FROM otel.celery_tasks AS stored FINAL;
 
 CREATE VIEW IF NOT EXISTS otel.celery_tasks_latest AS
 SELECT
-    tasks.*,
+    tasks.* EXCEPT (stored_state, is_restated),
     toUInt32(ifNull(counted.executions, 0)) AS executions
 FROM otel.celery_tasks_current AS tasks
 LEFT ANY JOIN

@@ -133,3 +133,123 @@ FROM
     WHERE has(touched, hour)
 )
 GROUP BY hour, task_name, app, queue, worker, state, exc_type;
+
+-- The same by the day, without worker and exception: putting the sketches of many days together hour by hour takes
+-- seconds. Made of the hours alone, and only read for a day while it says what they say (hours_computed_at,
+-- hours_since), with all its rows there (groups); else the hours are read. So nothing depends on when it is computed.
+CREATE TABLE IF NOT EXISTS otel.celery_task_stats_1d
+(
+    day                DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    task_name          LowCardinality(String),
+    app                LowCardinality(String),
+    queue              LowCardinality(String),
+    state              LowCardinality(String),
+    runs               UInt64 CODEC(T64, ZSTD(1)),
+    errors             UInt64 CODEC(T64, ZSTD(1)),
+    started            UInt64 CODEC(T64, ZSTD(1)),
+    duration_sum_ns    UInt64 CODEC(T64, ZSTD(1)),
+    duration_min_ns    Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    duration_max_ns    Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    duration_quantiles AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float64),
+    waited             UInt64 CODEC(T64, ZSTD(1)),
+    wait_sum_ns        UInt64 CODEC(T64, ZSTD(1)),
+    wait_max_ns        Nullable(UInt64) CODEC(T64, ZSTD(1)),
+    wait_quantiles     AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), Float64),
+    first_hour         DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    last_hour          DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    hours_since        DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    hours_computed_at  DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    groups             UInt32 CODEC(T64, ZSTD(1)),
+    computed_at        DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(computed_at)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, task_name, app, queue, state)
+TTL day + INTERVAL 400 DAY DELETE
+SETTINGS ttl_only_drop_parts = 1;
+
+-- Which days: those that are over for a day and whose hours say anything else than when the day was computed; the newest
+-- first, at most so many at a time as about half a million rows of hours come from.
+-- The second half puts in a zero for every group that is there already, as above.
+CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_task_stats_1d_mv
+REFRESH EVERY 5 MINUTE APPEND TO otel.celery_task_stats_1d EMPTY AS
+WITH
+    (
+        SELECT groupArray(day)
+        FROM
+        (
+            SELECT
+                day,
+                sum(rows) OVER (ORDER BY day DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - rows AS before
+            FROM
+            (
+                SELECT
+                    toStartOfDay(stats.hour) AS day,
+                    count() AS rows,
+                    max(stats.computed_at) AS changed,
+                    min(stats.hour) AS since
+                FROM otel.celery_task_stats_1h AS stats
+                WHERE stats.hour < toStartOfDay(now('UTC') - INTERVAL 1 DAY)
+                GROUP BY day
+            )
+            WHERE (day, changed, since) NOT IN
+            (
+                SELECT kept.day, max(kept.hours_computed_at), min(kept.hours_since)
+                FROM otel.celery_task_stats_1d AS kept FINAL
+                GROUP BY kept.day
+                HAVING count() = max(groups) AND uniqExact(hours_computed_at, hours_since) = 1
+            )
+        )
+        WHERE before < 500000
+    ) AS touched
+SELECT
+    day,
+    task_name,
+    app,
+    queue,
+    state,
+    sum(group_runs) AS runs,
+    sum(group_errors) AS errors,
+    sum(group_started) AS started,
+    sum(group_duration_sum_ns) AS duration_sum_ns,
+    min(group_duration_min_ns) AS duration_min_ns,
+    max(group_duration_max_ns) AS duration_max_ns,
+    quantilesDDMergeStateIf(0.01, 0.5, 0.95, 0.99)(group_duration_quantiles, counts) AS duration_quantiles,
+    sum(group_waited) AS waited,
+    sum(group_wait_sum_ns) AS wait_sum_ns,
+    max(group_wait_max_ns) AS wait_max_ns,
+    quantilesDDMergeStateIf(0.01, 0.5, 0.95, 0.99)(group_wait_quantiles, counts) AS wait_quantiles,
+    if(countIf(counts) = 0, day, minIf(hour, counts)) AS first_hour,
+    if(countIf(counts) = 0, day, maxIf(hour, counts)) AS last_hour,
+    ifNull(min(minOrNullIf(hour, counts)) OVER (PARTITION BY day), day) AS hours_since,
+    max(max(changed_at)) OVER (PARTITION BY day) AS hours_computed_at,
+    count() OVER (PARTITION BY day) AS groups,
+    now64(6, 'UTC') AS computed_at
+FROM
+(
+    SELECT
+        toStartOfDay(stats.hour) AS day, task_name, app, queue, state, stats.hour AS hour, 1 AS counts,
+        stats.runs AS group_runs, stats.errors AS group_errors, stats.started AS group_started,
+        stats.duration_sum_ns AS group_duration_sum_ns, stats.duration_min_ns AS group_duration_min_ns,
+        stats.duration_max_ns AS group_duration_max_ns, stats.duration_quantiles AS group_duration_quantiles,
+        stats.waited AS group_waited, stats.wait_sum_ns AS group_wait_sum_ns,
+        stats.wait_max_ns AS group_wait_max_ns, stats.wait_quantiles AS group_wait_quantiles,
+        stats.computed_at AS changed_at
+    FROM otel.celery_task_stats_1h AS stats FINAL
+    WHERE
+        has(touched, toStartOfDay(stats.hour))
+        AND stats.hour >= arrayMin(touched)
+        AND stats.hour < arrayMax(touched) + INTERVAL 1 DAY
+    UNION ALL
+    SELECT
+        kept.day AS day, task_name, app, queue, state, kept.day AS hour, 0 AS counts,
+        0 AS group_runs, 0 AS group_errors, 0 AS group_started,
+        0 AS group_duration_sum_ns, NULL AS group_duration_min_ns,
+        NULL AS group_duration_max_ns, kept.duration_quantiles AS group_duration_quantiles,
+        0 AS group_waited, 0 AS group_wait_sum_ns,
+        NULL AS group_wait_max_ns, kept.wait_quantiles AS group_wait_quantiles,
+        toDateTime64(0, 6, 'UTC') AS changed_at
+    FROM otel.celery_task_stats_1d AS kept FINAL
+    WHERE has(touched, kept.day)
+)
+GROUP BY day, task_name, app, queue, state;

@@ -203,7 +203,9 @@ def test_special_characters_are_found_as_they_are(reader: Client, search: str) -
     assert [row.task_name for row in list_tasks(reader, by_name).rows] == [HOSTILE]
 
 
-@pytest.mark.parametrize("search", ["shop", "flaky", "customer", "1", "50%_of", "nothing has this"])
+@pytest.mark.parametrize(
+    "search", ["shop", "flaky", "customer", "1", '-17", 17]', "50%_of", "nothing has this"]
+)
 def test_a_search_finds_the_same_by_keys_and_by_looking_at_all(
     reader: Client, monkeypatch: pytest.MonkeyPatch, search: str
 ) -> None:
@@ -214,8 +216,9 @@ def test_a_search_finds_the_same_by_keys_and_by_looking_at_all(
         return found, task_span(reader, wanted), overview.facets(reader, wanted)
 
     by_keys = answers()
-    monkeypatch.setattr(searching, "FEW", -1)
-    assert answers() == by_keys
+    for few in (-1, 0):
+        monkeypatch.setattr(searching, "FEW", few)
+        assert answers() == by_keys
 
 
 def test_arguments_are_found_while_the_task_waits_and_after_it_ran(reader: Client, writer: Driver) -> None:

@@ -92,8 +92,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             ],
         )  # fmt: skip
         with connect(running.url, "admin", running.admin_password) as admin:
-            admin.run("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
-            admin.run("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
+            for view in ("celery_task_stats_1h_mv", "celery_task_stats_1d_mv"):
+                admin.run(f"SYSTEM REFRESH VIEW otel.{view}")
+                admin.run(f"SYSTEM WAIT VIEW otel.{view}")
         yield running
 
 

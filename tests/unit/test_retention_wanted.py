@@ -21,9 +21,11 @@ def test_one_number_is_for_every_table_with_rows_of_tasks() -> None:
     found = wanted(data_max_age=100)
     others = {table: each.age for table, each in found.items() if each.age != 100}
     metrics = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
-    assert others == {"celery_task_stats_1h": 9600, "celery_queue_depth": 2160} | {
-        f"otel_metrics_{kind}": 168 for kind in metrics
-    }
+    assert others == {
+        "celery_task_stats_1h": 9600,
+        "celery_task_stats_1d": 9600,
+        "celery_queue_depth": 2160,
+    } | {f"otel_metrics_{kind}": 168 for kind in metrics}
     assert wanted()["celery_task_runs"].age == 720
 
 

@@ -31,7 +31,8 @@ PER = ("tasks", "executions")
 SOURCED = (
     "report_windows",
     "statistics_trend",
-    "overview_runs",
+    "overview_totals",
+    "overview_names",
     "overview_queue_runs",
     "overview_worker_runs",
 )
@@ -52,8 +53,15 @@ EMPTY_RANGE = ReportRange(ReportFilter(), 0, 0, "executions", (), datetime.now(U
 def expanded() -> dict[str, str]:
     """Every question in every form that the functions ask it in."""
     forms: dict[str, str] = {}
-    few = {"search": "search_tasks_few"}
-    for per, search, form in (*itertools.product(PER, ("", "ab", "abc"), ({},)), ("tasks", "abc", few)):
+    few = (
+        {"search": "search_tasks_few"},
+        {"search": "search_tasks_found"},
+        {"source": "source_tasks_stored"},
+    )
+    for per, search, form in (
+        *itertools.product(PER, ("", "ab", "abc", "12345"), ({},)),
+        *itertools.product(("tasks",), ("abc",), few),
+    ):
         slots = source_slots(per, TaskFilter(search=search))  # type: ignore[arg-type]  # strings from the tuple above
         slots = {**slots, **form}
         for name in ("span_of_rows", "facets", "facets_filtered", "histogram", f"export_{per}"):
@@ -76,9 +84,14 @@ def expanded() -> dict[str, str]:
             candidate_order=f"candidate_order_{direction}",
             row_id=f"row_id_{per}",
         )
+    for search in ("ab", "abc", "12345"):
+        slots = source_slots("tasks", TaskFilter(search=search))
+        for name in ("search_own_keys", "search_run_keys_few", "search_send_keys_few"):
+            forms[f"{name} {search}"] = statements.statement(name, **slots)
+    for source in ("source_tasks", "source_tasks_stored"):
+        forms[f"tasks_by_key {source}"] = statements.statement("tasks_by_key", source=source)
     others = (
-        "search_own_keys "
-        "tasks_by_key run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_hours keys_of_task "
+        "run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_hours keys_of_task "
         "executions_of_task related_by_id children_of_task count_children trace_spans "
         "migrations_table raw_columns raw_engine store_version known_clusters known_macros "
         "migration_lock_take migration_lock_renew migration_lock_holder migration_lock_drop "
@@ -86,11 +99,12 @@ def expanded() -> dict[str, str]:
         "applied_migrations record_migration known_queues record_audit server_time retention_current retention_keep "
         "log_sizes workers_seen retention_for_ever retention_by_part retention_by_row "
         "purge_preview purge_select_tasks purge_select_traces purge_free_space purge_forget "
-        "stats_hours_due stats_stop_refresh stats_refresh stats_await_refresh"
+        "stats_hours_due stats_stop_refresh stats_refresh stats_await_refresh stats_days_stop_refresh stats_whole_days"
     )
     for name in others.split():
         forms[name] = statements.statement(name)
-    for doomed in (*purging._DOOMED.values(), "purge_doomed_stats", "stats_replaced"):
+    forms["stats_days_touched"] = statements.statement("stats_days_touched")
+    for doomed in (*purging._DOOMED.values(), "purge_doomed_stats", "stats_replaced", "stats_days_doomed"):
         for name in ("purge_count", "purge_delete"):
             forms[f"{name} {doomed}"] = statements.statement(name, doomed=doomed)
     forms["stats_hours_touched"] = statements.statement("stats_hours_touched", doomed="purge_doomed_typed")
@@ -107,22 +121,26 @@ def report_forms() -> dict[str, str]:
     for per in PER:
         slots = source_slots(per, TaskFilter(failed=True))  # type: ignore[arg-type]  # strings from the tuple above
         forms[f"span_of_rows {per} ran"] = statements.statement("span_of_rows", **slots)
-    for source in get_args(Source):
-        asked = replace(EMPTY_RANGE, source=source).slots()
-        for runtimes, value, by in itertools.product(
-            (asked["runtimes"], "report_runtimes_off"),
+    for source, days in (*((source, None) for source in get_args(Source)), ("hourly", ())):
+        asked = replace(EMPTY_RANGE, source=source, days=days).slots()
+        for figures, value, by in itertools.product(
+            ("report_figures", "report_figures_off"),
             ("runs", "total", "max", "avg", "slow"),
             ("state", "app", "task", "task_and_app", "exception"),
         ):
-            slots = asked | {"runtimes": runtimes, "value": f"report_value_{value}", "by": f"report_by_{by}"}
+            slots = asked | {
+                "report_figures": figures,
+                "value": f"report_value_{value}",
+                "by": f"report_by_{by}",
+            }
             forms[f"report_ranking {slots}"] = statements.statement("report_ranking", **slots)
             forms[f"report_series {slots}"] = statements.statement("report_series", **slots)
         for direction in ("ascending", "descending"):
-            forms[f"statistics_rows {source} {direction}"] = statements.statement(
+            forms[f"statistics_rows {source} {days} {direction}"] = statements.statement(
                 "statistics_rows", **asked, order=f"order_statistics_{direction}"
             )
         for name in SOURCED:
-            forms[f"{name} {source}"] = statements.statement(name, **asked)
+            forms[f"{name} {source} {days}"] = statements.statement(name, **asked)
     for name in UNSOURCED:
         forms[name] = statements.statement(name)
     return forms
@@ -169,14 +187,14 @@ def test_questions_say_what_they_answer_and_bind_typed_parameters(path: Path) ->
 
 def test_the_filter_binds_what_the_questions_name() -> None:
     others = (
-        "recent_us failed_only ran_only left_out lines window_us split_us sort offset oldest_us execution_ids queues "
-        "moments_us queue "
+        "recent_us days failed_only ran_only left_out lines window_us split_us sort offset oldest_us execution_ids "
+        "queues moments_us queue "
         "limit bucket_us null_value from_start cursor_value cursor_us cursor_task_id cursor_execution_id "
         "names apps older_us before_s before_us workers_before_us complete_since_s "
         "purge chunk chunks everything hours since_us "
         "tables column failure_hours actor role action target affected detail "
-        "key_times_us key_task_ids key_execution_ids table task_id task_ids trace_id value_length version name "
-        "checksum program holder"
+        "key_times_us key_task_ids found_times_us found_task_ids key_execution_ids table task_id task_ids trace_id "
+        "value_length version name checksum program holder"
     )
     given = set(filter_parameters(TaskFilter())) | set(others.split())
     for form, text in expanded().items():

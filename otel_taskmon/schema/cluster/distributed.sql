@@ -62,5 +62,8 @@ ENGINE = Distributed('{cluster}', 'otel', 'celery_tasks_local');
 CREATE TABLE IF NOT EXISTS otel.celery_task_stats_1h ON CLUSTER '{cluster}' AS otel.celery_task_stats_1h_local
 ENGINE = Distributed('{cluster}', 'otel', 'celery_task_stats_1h_local');
 
+CREATE TABLE IF NOT EXISTS otel.celery_task_stats_1d ON CLUSTER '{cluster}' AS otel.celery_task_stats_1d_local
+ENGINE = Distributed('{cluster}', 'otel', 'celery_task_stats_1d_local');
+
 CREATE TABLE IF NOT EXISTS otel.celery_queue_depth ON CLUSTER '{cluster}' AS otel.celery_queue_depth_local
 ENGINE = Distributed('{cluster}', 'otel', 'celery_queue_depth_local');

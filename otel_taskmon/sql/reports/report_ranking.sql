@@ -25,13 +25,8 @@ FROM
         ) AS counted,
         sum(runs) AS all_runs,
         min(at) AS oldest,
-        max(at) AS newest,
-        min(duration_min_ns) AS min_ns,
-        sum(duration_sum_ns) AS total_ns,
-        max(duration_max_ns) AS max_ns,
-        (
-            --: runtimes
-        ) AS runtimes
+        max(newest_at) AS newest,
+        --: report_figures
     FROM
         --: source
     GROUP BY label, its_app

@@ -2,6 +2,7 @@
 (
     SELECT
         started_at AS at,
+        started_at AS newest_at,
         task_name,
         app,
         queue,

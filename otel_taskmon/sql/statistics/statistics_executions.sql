@@ -16,10 +16,10 @@ SELECT
     ) AS runtimes,
     sum(waited) AS all_waited,
     (
-        --: waits
-    ) AS waits,
+        --: wait_percentile
+    ) AS wait_p95,
     toNullable(min(at)) AS oldest,
-    toNullable(max(at)) AS newest
+    toNullable(max(newest_at)) AS newest
 FROM
     --: source
     AS ran

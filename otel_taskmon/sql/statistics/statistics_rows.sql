@@ -17,7 +17,7 @@ SELECT
     if(started = 0, NULL, toNullable(toUInt64(round(runtimes[1])))) AS p50_ns,
     if(started = 0, NULL, toNullable(toUInt64(round(runtimes[2])))) AS p95_ns,
     if(started = 0, NULL, toNullable(toUInt64(round(runtimes[3])))) AS p99_ns,
-    if(waited = 0, NULL, toNullable(toUInt64(round(waits[2])))) AS wait_p95_ns,
+    if(waited = 0, NULL, toNullable(toUInt64(round(wait_p95)))) AS wait_p95_ns,
     if(total_of_all = 0, NULL, toNullable(total_ns / total_of_all)) AS runtime_share,
     (
         --: sort_statistics_number
@@ -46,7 +46,7 @@ FROM
         ran.total_ns AS total_ns,
         ran.runtimes AS runtimes,
         ran.all_waited AS waited,
-        ran.waits AS waits,
+        ran.wait_p95 AS wait_p95,
         ran.oldest AS oldest,
         ran.newest AS newest
     FROM

@@ -25,7 +25,8 @@ SELECT
     exc_type,
     exc_message,
     trace_id
-FROM otel.celery_tasks_current
+FROM
+    --: source
 WHERE (first_published_at, task_id) IN (
     --: given_keys
 )

@@ -1,8 +1,5 @@
--- Name, app and id from the row; arguments and exception text by the executions found.
-positionCaseInsensitiveUTF8(task_name, {search:String}) > 0
-OR positionCaseInsensitiveUTF8(app, {search:String}) > 0
-OR positionCaseInsensitiveUTF8(task_id, {search:String}) > 0
-OR positionCaseInsensitiveUTF8(exc_type, {search:String}) > 0
+-- Name, app, exception and id from the row; arguments and exception text by the executions found.
+--: search_own
 OR execution_id IN
 (
     SELECT execution_id

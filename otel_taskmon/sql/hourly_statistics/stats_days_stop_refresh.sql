@@ -1,0 +1,1 @@
+SYSTEM CANCEL VIEW otel.celery_task_stats_1d_mv

@@ -1,0 +1,2 @@
+-- All three-letter pieces of the text.
+lowerUTF8({search:String})

@@ -1,2 +1,0 @@
--- No percentiles are asked for.
-emptyArrayUInt64()

@@ -1,2 +1,0 @@
--- Percentiles of the queue wait from sketches, within 1 %.
-quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(wait_quantiles)
