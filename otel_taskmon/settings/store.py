@@ -58,6 +58,15 @@ class StoreSettings(FromEnvironment):
         secret=True,
         default_text="made at the first start, kept in the data directory",
     )
+    reader_password: str | None = setting(
+        "TASKMON_READER_PASSWORD",
+        kinds.OPTIONAL_SECRET,
+        "Password with which the reading user `default` may come from other machines, for example a viewer there; "
+        "on this machine it needs none.",
+        default=None,
+        secret=True,
+        default_text="none: it reads from this machine only",
+    )
     max_request_bytes: int = setting(
         "TASKMON_MAX_REQUEST_BYTES",
         kinds.integer(1_024, 1_073_741_824),

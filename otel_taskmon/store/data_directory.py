@@ -13,12 +13,28 @@ from otel_taskmon.store.engine_errors import StoreInUse
 
 _PORTS: Final = "listening.json"
 _LOCK: Final = "lock"
+_ENGINE: Final = "engine"
+_OURS: Final = frozenset(
+    {
+        _LOCK,
+        _PORTS,
+        f"{_PORTS}.new",
+        "admin.password",
+        "ingest.password",
+        "derived.json",
+        "derived.new",
+        "engine.xml",
+        "lost+found",
+    }
+)
+"""What may be in a directory whose engine has no files yet: a start that was ended, or a new file system."""
 
 
 class DataDirectory:
     """A data directory, locked for this process until ``close()``; made (mode 0700) when it is missing.
 
-    Raises StoreInUse when another process holds it, TaskmonError when it cannot be made or written.
+    Raises StoreInUse when another process holds it, TaskmonError when it cannot be made or written, or is the
+    directory of something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,6 +44,7 @@ class DataDirectory:
             raise TaskmonError(
                 f"the data directory {self.path} must not have '?' or '&' in its name: choose another one"
             )
+        self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock: IO[bytes] = (self.path / _LOCK).open("ab")
@@ -45,7 +62,7 @@ class DataDirectory:
     @property
     def engine(self) -> Path:
         """Where chDB keeps its files."""
-        return self.path / "engine"
+        return self.path / _ENGINE
 
     def announce(self, **ports: int) -> None:
         """Keep where this store listens, so that a second one can say who is in its way."""
@@ -56,6 +73,16 @@ class DataDirectory:
 
     def close(self) -> None:
         self._lock.close()
+
+    def _refuse_others(self) -> None:
+        if not self.path.is_dir() or self.engine.exists():
+            return
+        others = sorted({entry.name for entry in self.path.iterdir()} - _OURS)
+        if others:
+            raise TaskmonError(
+                f"the data directory {self.path} has other things in it ({', '.join(others[:3])}…): "
+                "choose an empty one with --data-dir or TASKMON_DATA_DIR"
+            )
 
     def _write(self, name: str, text: str) -> None:
         new = self.path / f"{name}.new"

@@ -111,8 +111,10 @@ class Gateway:
         if head.method not in _METHODS:
             raise HttpError(405, 36, f"The method {head.method} is not supported. (BAD_ARGUMENTS)")
         answer.native_blocks = head.flag("compress")  # of a refusal too
-        role = self._passwords.authenticate(*credentials(head.headers, head.parameters))
-        check_peer(role, head.headers, head.peer)
+        user, password = credentials(head.headers, head.parameters)
+        role = self._passwords.authenticate(user, password)
+        if not password:
+            check_peer(head.headers, head.peer)
         if head.method != "POST" and not head.parameters.get("query"):
             await answer.whole({}, b"Ok.\n")
             return

@@ -26,14 +26,14 @@ def check_origin(headers: Mapping[str, str], listening_on: str) -> None:
         raise _refused("requests of pages from other sites are not taken")
 
 
-def check_peer(role: Role, headers: Mapping[str, str], peer: str) -> None:
-    """The user without a password is for this machine only. Raises HttpError 401 for one from elsewhere."""
-    if role is Role.READER and not (is_loopback(peer) and is_loopback(host_name(headers.get("host", "")))):
+def check_peer(headers: Mapping[str, str], peer: str) -> None:
+    """Who gives no password must be on this machine. Raises HttpError 401 for one from elsewhere."""
+    if not (is_loopback(peer) and is_loopback(host_name(headers.get("host", "")))):
         raise HttpError(
             401,
             516,
-            f"{role.value}: Authentication failed: this user has no password and works from loopback addresses only. "
-            "(AUTHENTICATION_FAILED)",
+            f"{Role.READER.value}: Authentication failed: without a password this user works from loopback addresses "
+            "only; TASKMON_READER_PASSWORD of the store gives it one. (AUTHENTICATION_FAILED)",
         )
 
 

@@ -1,4 +1,4 @@
-"""Passwords of the users that write: from the settings, else made at the first start and kept in the data directory."""
+"""Passwords: from the settings; those of the users that write else made at the first start, in the data directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AUTHENTICATION_FAILED: Final = 516
 
 @dataclass(frozen=True)
 class Passwords:
-    """``of`` maps each user with a password to it; the reading user has none."""
+    """``of`` maps each user with a password to it; the reading user needs none on this machine."""
 
     of: Mapping[Role, str] = field(repr=False)
 
@@ -43,12 +43,16 @@ class Passwords:
         return role
 
 
-def load_passwords(directory: Path, *, ingest: str | None, admin: str | None) -> Passwords:
-    """The given passwords; for one that is None, that in ``directory/<user>.password``, made (mode 0600) if missing."""
+def load_passwords(
+    directory: Path, *, ingest: str | None, admin: str | None, reader: str | None = None
+) -> Passwords:
+    """The given passwords.
+
+    For ``ingest`` and ``admin`` where None: that in ``directory/<user>.password``, made (mode 0600) if missing.
+    """
     given = {Role.INGEST: ingest, Role.ADMIN: admin}
-    return Passwords(
-        {role: value or _kept(directory / f"{role.value}.password") for role, value in given.items()}
-    )
+    of = {role: value or _kept(directory / f"{role.value}.password") for role, value in given.items()}
+    return Passwords(of | {Role.READER: reader} if reader else of)
 
 
 def _kept(path: Path) -> str:

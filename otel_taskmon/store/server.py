@@ -104,7 +104,10 @@ class _Store:
         self._settings = settings
         self._engine = engine
         passwords = load_passwords(
-            engine.directory.path, ingest=settings.ingest_password, admin=settings.admin_password
+            engine.directory.path,
+            ingest=settings.ingest_password,
+            admin=settings.admin_password,
+            reader=settings.reader_password,
         )
         self._gateway = Gateway(
             engine, passwords, host=settings.host, max_body_bytes=settings.max_request_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import sys
@@ -67,6 +68,25 @@ def test_wrong_settings(tmp_path: Path) -> None:
     _fails(_serve(tmp_path, "--host", "192.0.2.1", *_ports()), 1, "192.0.2.1", "--host")
     (tmp_path / "file").write_text("")
     _fails(_serve(tmp_path, *_ports(), data_dir=tmp_path / "file"), 1, str(tmp_path / "file"), "--data-dir")
+
+
+def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "manage.py").write_text("")
+    _fails(_serve(tmp_path, *_ports(), data_dir=project), 1, str(project), "manage.py", "--data-dir")
+    assert [entry.name for entry in project.iterdir()] == ["manage.py"]
+
+
+def test_a_start_that_was_cut_short_is_no_hindrance(tmp_path: Path) -> None:
+    """All that stands in a data directory before the engine's first file, and what a new file system has."""
+    with running_store(tmp_path) as store:
+        data_dir = store.data_dir
+    shutil.rmtree(data_dir / "engine")
+    (data_dir / "lost+found").mkdir()
+    again = start_store(data_dir, tmp_path / "again.log")
+    with again.child:
+        assert post(again.url, "SELECT count() FROM otel.celery_task_runs").data == b"0\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

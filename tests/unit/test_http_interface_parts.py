@@ -46,11 +46,10 @@ def test_host_and_origin() -> None:
 
 
 def test_the_user_without_a_password_is_local() -> None:
-    check_peer(Role.READER, {"host": "localhost"}, "127.0.0.1")
-    check_peer(Role.ADMIN, {"host": "store"}, "10.0.0.9")
+    check_peer({"host": "localhost"}, "127.0.0.1")
     for headers, peer in (({"host": "localhost"}, "10.0.0.9"), ({"host": "store"}, "127.0.0.1"), ({}, "")):
         with pytest.raises(HttpError) as caught:
-            check_peer(Role.READER, headers, peer)
+            check_peer(headers, peer)
         assert caught.value.status == 401
 
 
@@ -68,6 +67,16 @@ def test_passwords_are_made_once_and_kept_private(tmp_path: Path) -> None:
     path.write_text("")  # ended between making and filling it
     assert load_passwords(tmp_path, ingest=None, admin=None).of[Role.ADMIN]
     assert path.read_text().strip()
+
+
+def test_the_reading_user_may_have_a_password_too(tmp_path: Path) -> None:
+    passwords = load_passwords(tmp_path, ingest="i", admin="a", reader="r")
+    assert passwords.authenticate("default", "") is Role.READER
+    assert passwords.authenticate("default", "r") is Role.READER
+    for without in (passwords, load_passwords(tmp_path, ingest="i", admin="a")):
+        with pytest.raises(HttpError) as caught:
+            without.authenticate("default", "a")
+        assert caught.value.status == 401
 
 
 def test_given_passwords_win_and_are_not_written(tmp_path: Path) -> None:
