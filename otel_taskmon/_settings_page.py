@@ -25,7 +25,8 @@ Made from the fields in `otel_taskmon/settings` by `python -m otel_taskmon._sett
 Each setting is an environment variable and a keyword argument: `otel_taskmon.instrument(app, redact=False)` is
 `TASKMON_REDACT=false`. The keyword wins over the variable, the variable over the default. An empty variable counts as
 none. A name or a value that is wrong stops the start, with the name, the value and what is allowed; so does any other
-variable that begins with `TASKMON_`.
+variable that begins with `TASKMON_`, except what `collector-config` and `grafana` read and what Kubernetes sets for a
+Service whose name begins with `taskmon`.
 
 What OpenTelemetry has a variable for has none here: where to send (`OTEL_EXPORTER_OTLP_ENDPOINT`,
 `OTEL_EXPORTER_OTLP_HEADERS` …), the name of the service (`OTEL_SERVICE_NAME`), resource attributes

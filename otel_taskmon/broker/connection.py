@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,12 @@ def connect_by(make: Callable[[], Any]) -> RedisBroker | AmqpBroker:
         TypeError,
         AttributeError,
     ) as error:  # kombu raises all of these
+        # without the package redis it stumbles over None, and says nothing of the package
+        if isinstance(error, ImportError) or importlib.util.find_spec("redis") is None:
+            raise TaskmonError(
+                f"the client for this broker is not installed here ({_short(error)}): pip install 'celery[redis]' "
+                "brings that for Redis; that for RabbitMQ comes with Celery"
+            ) from None
         raise TaskmonError(
             f"this is no address of a broker: {type(error).__name__}: {_short(error)}"
         ) from None

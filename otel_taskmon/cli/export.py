@@ -13,7 +13,7 @@ import click
 
 from otel_taskmon.cli.command_group import needs
 from otel_taskmon.cli.moments import MOMENT
-from otel_taskmon.cli.reading import apps_of, open_reader, url_option
+from otel_taskmon.cli.reading import STATE, apps_of, open_reader, url_option
 from otel_taskmon.errors import TaskmonError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ STDOUT = "-"
     help='App, "(none)" for the unnamed one; may be repeated.',
 )
 @click.option("--task-name", "names", metavar="NAME", multiple=True, help="Task name; may be repeated.")
-@click.option("--state", "states", metavar="STATE", multiple=True, help="State; may be repeated.")
+@click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help="State; may be repeated.")
 @click.option("--queue", "queues", metavar="QUEUE", multiple=True, help="Queue; may be repeated.")
 @click.option("--worker", "workers", metavar="WORKER", multiple=True, help="Worker; may be repeated.")
 @click.option("--search", metavar="TEXT", default="", help="In name, app, id, arguments and exception.")
@@ -102,7 +102,7 @@ def command(
             until=until,
             apps=apps_of(apps),
             names=names,
-            states=tuple(state.upper() for state in states),
+            states=states,
             queues=queues,
             workers=workers,
             search=search,

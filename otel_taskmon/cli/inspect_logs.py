@@ -16,7 +16,7 @@ from otel_taskmon.cli.printing import (
     print_table,
     time_text,
 )
-from otel_taskmon.cli.reading import NO_APP, apps_of, open_reader, task_options, url_option
+from otel_taskmon.cli.reading import NO_APP, STATE, apps_of, open_reader, task_options, url_option
 
 if TYPE_CHECKING:
     from otel_taskmon.queries.connection import Client
@@ -31,7 +31,12 @@ _COLUMNS = ("published", "state", "task", "app", "queue", "worker", "runtime", "
 @url_option
 @task_options()
 @click.option(
-    "--state", "states", metavar="STATE", multiple=True, help="State, for example FAILURE; may be repeated."
+    "--state",
+    "states",
+    type=STATE,
+    metavar="STATE",
+    multiple=True,
+    help="State, for example FAILURE; may be repeated.",
 )
 @click.option(
     "--limit",
@@ -66,9 +71,7 @@ def command(
             return
         from otel_taskmon.queries.model import TaskFilter
 
-        wanted = TaskFilter(
-            since=since, states=tuple(s.upper() for s in states), apps=apps_of(apps), names=names
-        )
+        wanted = TaskFilter(since=since, states=states, apps=apps_of(apps), names=names)
         _rows(client, wanted, task_ids, limit or _ROWS, as_json)
 
 

@@ -17,6 +17,7 @@ from otel_taskmon._setting_fields import Hidden, spec_of
 from otel_taskmon.cli.printing import json_option, print_json, print_table
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.settings import ALL, FILE_SUFFIX, FromEnvironment, Settings
+from otel_taskmon.settings.environment import given_text
 
 Source = Literal["default", "environment", "file", "code"]
 
@@ -71,7 +72,7 @@ def effective(owner: type[FromEnvironment]) -> list[Effective]:
     for declared in dataclasses.fields(owner):  # type: ignore[arg-type]  # they are dataclasses
         spec = spec_of(declared)
         value: Any = getattr(held, declared.name)
-        source: Source = "environment" if os.environ.get(spec.variable) else "default"
+        source: Source = "environment" if given_text(os.environ, spec.variable) else "default"
         if spec.secret and os.environ.get(spec.variable + FILE_SUFFIX):
             source = "file"
         if in_code is not None and getattr(in_code, declared.name) != value:

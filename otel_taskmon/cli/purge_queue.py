@@ -14,6 +14,7 @@ import click
 from otel_taskmon.cli.broker_choice import given_app, open_broker, reading, the_queue
 from otel_taskmon.cli.printing import inert, json_option, print_json, print_table
 from otel_taskmon.cli.reading import NO_APP, open_writer, url_option
+from otel_taskmon.errors import StoreUnavailable
 from otel_taskmon.settings import BrokerSettings
 
 if TYPE_CHECKING:
@@ -130,7 +131,13 @@ def _audit_client(clickhouse_url: str | None, no_audit: bool) -> Iterator[Client
     if no_audit:
         yield None
         return
-    with open_writer(clickhouse_url) as client:
+    try:
+        client = open_writer(clickhouse_url)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"{error}. Nothing was removed: --no-audit goes on without a row in the table audit"
+        ) from error
+    with client:
         yield client
 
 

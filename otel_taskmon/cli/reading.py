@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from otel_taskmon.cli.command_group import needs
 from otel_taskmon.cli.moments import MOMENT
 from otel_taskmon.cli.options import read_settings, setting_options
+from otel_taskmon.semconv import STATES
 from otel_taskmon.settings import ReaderSettings
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 URL_FLAGS: Mapping[str, str] = {"--url": "clickhouse_url"}
 NO_APP = "(none)"
 """What stands for the app of tasks whose name gives none."""
+
+
+class State(click.ParamType[str]):
+    """A task's state, in any case. A name that is none would find nothing, and be taken for "no failures"."""
+
+    name = "state"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip().upper()
+        if text not in STATES:
+            self.fail(f"{str(value)!r} is not valid: allowed is {', '.join(STATES)}", param, ctx)
+        return text
+
+
+STATE: Final = State()
 
 url_option = setting_options(ReaderSettings, URL_FLAGS)
 

@@ -11,6 +11,8 @@ from otel_taskmon.cli.command_group import needs
 from otel_taskmon.cli.options import STORE_FLAGS, read_settings, store_options
 from otel_taskmon.settings import StoreSettings
 
+_log = logging.getLogger("otel_taskmon.store")
+
 
 @click.command("serve", short_help="Run the embedded store.")
 @store_options
@@ -26,8 +28,15 @@ def command(**given: str | None) -> None:
     """
     settings = read_settings(StoreSettings, STORE_FLAGS, given)
     needs("store", "chdb", "clickhouse_connect", "grpc", "uvicorn", "zstandard")
+    from otel_taskmon.store.origin_check import is_loopback
     from otel_taskmon.store.server import run_store
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("otel_taskmon").setLevel(logging.INFO)
+    if not is_loopback(settings.host):
+        _log.warning(
+            "others can reach %s: OTLP takes what anybody sends there, and nothing is encrypted; let only workers "
+            "through, or put a Collector or a proxy with TLS and a token in front (docs/operations.md)",
+            settings.host,
+        )
     sys.exit(run_store(settings))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_taskmon.doctor.endpoint_hints import what_to_do
 from otel_taskmon.doctor.finding import Finding, ok, wrong
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def send_probe(probes: list[Probe]) -> Iterator[Finding]:
     yield wrong(
         "endpoint",
         f"{endpoint} did not take a span: {answer.reason}",
-        "Is the Collector (or taskmon serve) running there? Else set OTEL_EXPORTER_OTLP_ENDPOINT, and "
-        "OTEL_EXPORTER_OTLP_HEADERS where it wants a token. Until then spans wait in the outbox.",
+        what_to_do(answer.reason),
     )
 
 

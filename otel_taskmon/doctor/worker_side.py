@@ -136,8 +136,9 @@ def _sampler(environ: Mapping[str, str]) -> Finding:
         return ok("sampling", "none: every task is recorded")
     return warning(
         "sampling",
-        f"{_SAMPLING}={name}: tasks that are not sampled are missing from the log and its counts",
-        f"Unset {_SAMPLING}, and sample what goes to tracing in the Collector.",
+        f"{_SAMPLING}={name}: our own provider records every task all the same; with a tracer provider of your own, "
+        "tasks that are not sampled are missing from the log and its counts",
+        f"With a provider of your own, unset {_SAMPLING}, and sample what goes to tracing in the Collector.",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client as DriverClient
@@ -21,6 +23,12 @@ READ_SECONDS = 60
 _PIECE_BYTES = 64 * 1024
 _NO_ANSWER_CODES = frozenset({209, 210, 279})
 """SOCKET_TIMEOUT, NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED: a server that cannot reach its own parts."""
+_DRIVERS_FRAME: Final = re.compile(
+    r"^(?:Received ClickHouse exception, code: \d+, server response: )?(?:Code: \d+\. DB::Exception: )?"
+    r"(?P<said>.*?)(?: \(version [\d.]+[^()]*(?:\([^()]*\))?\))?\s*(?:\(for url \S+\))?$",
+    re.DOTALL,
+)
+"""What the driver and the server put around their words: the code and the address, which our text has itself."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +117,28 @@ def store_errors(where: str) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        text = str(error).strip() or type(error).__name__
         if error.code is None or error.code in _NO_ANSWER_CODES:
-            raise StoreUnavailable(f"the store at {where} does not answer: {text}") from error
+            raise StoreUnavailable(f"the store at {where} does not answer: {_reason(error)}") from error
         raise QueryFailed(
-            f"the store at {where} answered with error {error.code}: {text}", int(error.code)
+            f"the store at {where} answered with error {error.code}: {_said(error)}", int(error.code)
         ) from error
     except (ClickHouseError, OSError) as error:
-        raise StoreUnavailable(f"the store at {where} does not answer: {error}") from error
+        raise StoreUnavailable(f"the store at {where} does not answer: {_reason(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    found = _DRIVERS_FRAME.match(str(error).strip())
+    return (found["said"] if found else str(error)).strip() or type(error).__name__
+
+
+def _reason(error: BaseException) -> str:
+    """What the network said, where it was that: around it stand three layers of retries that never were."""
+    inner = error
+    while (cause := inner.__cause__ or inner.__context__) is not None:
+        inner = cause
+    if not isinstance(inner, OSError):
+        return _said(error)
+    return inner.strerror or str(inner) or type(inner).__name__
 
 
 def connect(
@@ -124,12 +146,17 @@ def connect(
 ) -> Client:
     """A client for the store at ``url`` (``http://host:port``) that waits ``read_seconds`` for an answer.
 
+    With ``https`` the server's certificate is checked against the system's authorities, or those of the file that
+    ``SSL_CERT_FILE`` names.
+
     Asks the store for its version, so raises StoreUnavailable at once when nobody answers there, and QueryFailed when
     the user or password is refused.
     """
     with store_errors(url):
         driver = clickhouse_connect.get_client(
             dsn=url,
+            # The driver takes no notice of the scheme: it would go by the port, and send a password in the clear.
+            interface=urlsplit(url).scheme,
             username=user,
             password=password,
             connect_timeout=CONNECT_SECONDS,

@@ -16,7 +16,8 @@ WRITE_SECONDS: Final = 3600
 """Deleting from millions of rows takes its time."""
 _READING_USER: Final = "default"
 _ADMIN: Final = "admin"
-_HTTP_PORT: Final = 80
+_HTTP_PORT: Final = 8123
+"""Where the driver asks when an address names no port."""
 
 
 class NoRightToWrite(TaskmonError):

@@ -15,6 +15,8 @@ PREFIX: Final = "TASKMON_"
 FILE_SUFFIX: Final = "_FILE"
 """``<variable of a secret>_FILE`` names a file that holds the secret."""
 
+_SERVICE_ADDRESS: Final = ("tcp://", "udp://", "sctp://")
+
 
 class FromEnvironment:
     """Reading and checking, the same for each class of settings."""
@@ -43,7 +45,7 @@ class FromEnvironment:
                 values[name] = checked(name, given, spec)
                 continue
             found = _from_file(environ, spec.variable) if spec.secret else None
-            text = environ.get(spec.variable, "")
+            text = given_text(environ, spec.variable)
             if found and text:
                 raise SettingError(
                     spec.variable, Hidden(), f"only one of it and {spec.variable}{FILE_SUFFIX}"
@@ -51,6 +53,17 @@ class FromEnvironment:
             if found or text:
                 values[name] = checked(spec.variable, found or text, spec)
         return cls(**values)
+
+
+def given_text(environ: Mapping[str, str], variable: str) -> str:
+    """What somebody has set the variable to; "" also where only Kubernetes has, for a Service with such a name."""
+    text = environ.get(variable, "")
+    if text.startswith(_SERVICE_ADDRESS):
+        from otel_taskmon.settings.foreign import is_port_of_service
+
+        if is_port_of_service(variable, environ):
+            return ""
+    return text
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str], own: set[str]) -> None:
@@ -61,8 +74,13 @@ def _refuse_unknown_variables(environ: Mapping[str, str], own: set[str]) -> None
     from otel_taskmon.settings.every import variables
 
     known = variables()
-    for name in others:
-        if name not in known:
+    unknown = [name for name in others if name not in known]
+    if not unknown:
+        return
+    from otel_taskmon.settings.foreign import is_foreign
+
+    for name in unknown:
+        if not is_foreign(name, environ):
             raise _unknown(name, known)
 
 

@@ -112,7 +112,8 @@ class Settings(FromEnvironment):
         "TASKMON_OUTBOX_DIR",
         kinds.OPTIONAL_PATH,
         "Folder where finished spans and events wait until they are sent. It is made, for its owner alone, where it "
-        "is missing. Not on a network disk. What a killed process left there, the next one with the same folder sends.",
+        "is missing. Not on a network disk. What a killed process left there, the next one with the same folder sends: "
+        "installations that send to different stores need one each.",
         default=None,
         default_text="$XDG_STATE_HOME/taskmon/outbox, else a folder of the user's own in $TMPDIR, /tmp or /dev/shm",
     )

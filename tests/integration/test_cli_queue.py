@@ -153,6 +153,16 @@ def test_no_broker_a_wrong_one_and_one_that_is_away() -> None:
     assert (away.returncode, "does not answer" in away.stderr, "geheim" in away.stderr) == (1, True, False)
 
 
+def test_a_store_that_is_away_stops_a_purge_before_it_removes_anything(broker: Broker, redis: Redis) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    asked = ("purge", "queue", "--all", "--queue", "mails", "--yes", "--url", nowhere)
+    away = taskmon(broker.url, None, *asked)
+    assert away.returncode == 1
+    assert "does not answer" in away.stderr
+    assert "Nothing was removed: --no-audit goes on" in away.stderr
+    assert redis.llen("mails") == 400
+
+
 def test_the_address_may_come_from_a_file_or_from_celerys_variable(
     broker: Broker, redis: Redis, tmp_path: Path
 ) -> None:

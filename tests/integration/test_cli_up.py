@@ -47,3 +47,21 @@ def test_the_end_of_one_ends_the_other_and_is_named(tmp_path: Path) -> None:
         store.kill()
     assert child.process.wait() == 1
     assert "Error: store was killed by SIGKILL" in child.output()
+
+
+def test_a_second_one_says_what_is_in_its_way_and_nothing_else(tmp_path: Path) -> None:
+    http_port, viewer_port = free_port(), free_port()
+    with up(tmp_path, http_port, viewer_port) as first:
+        again = [sys.executable, "-m", "otel_taskmon", "up", "--data-dir", str(tmp_path / "data")]
+        with Child([*again, "--port", str(viewer_port)], tmp_path / "again.log") as second:
+            assert second.process.wait(timeout=30) == 1
+            assert (
+                f"port {viewer_port} on 127.0.0.1 is taken: is taskmon up running already" in second.output()
+            )
+            assert "open http" not in second.output()
+        again += ["--http-port", str(http_port), "--port", str(free_port())]
+        with Child(again, tmp_path / "other.log") as third:
+            assert third.process.wait(timeout=30) == 1
+            assert f"is already running on port {http_port}" in third.output()
+            assert "open http" not in third.output()
+        first.signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import socket
 import subprocess
@@ -187,3 +188,48 @@ def test_a_missing_extra_is_named(
     result = CliRunner().invoke(cli, [name])
     assert result.exit_code == 1
     assert result.output.splitlines() == [f"Error: cli {name} needs pip install 'otel-taskmon[{extra}]'"]
+
+
+def test_a_question_that_nobody_can_answer_is_no_answer(tmp_path: Path) -> None:
+    """From cron or a pipe: the plain word "Aborted!" would not say what to do instead."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "otel_taskmon",
+            "viewer",
+            "add-user",
+            "ann",
+            "--file",
+            str(tmp_path / "users"),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "nothing was done: there is nobody to ask" in done.stderr
+    assert not (tmp_path / "users").exists()
+
+
+@pytest.mark.parametrize("command", [("inspect", "logs"), ("export",)])
+def test_a_state_that_is_none_is_refused(command: tuple[str, ...]) -> None:
+    """It would find nothing, and "no failures" would be the answer to a typing error."""
+    done = CliRunner().invoke(cli, [*command, "--state", "FAILED"])
+    assert done.exit_code == 2
+    assert "'FAILED' is not valid: allowed is SENT, SCHEDULED, RECEIVED" in done.stderr
+
+
+def test_a_terminal_of_another_encoding_shows_what_it_can() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_taskmon", "doctor", "--store", "--url", "http://127.0.0.1:1"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        text=True,
+        encoding="latin-1",
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert r"\u2192 Start it" in done.stdout

@@ -29,6 +29,16 @@ def test_the_old_names_are_read_and_named_once() -> None:
     assert len(warnings) == 2
 
 
+def test_a_setting_of_store_or_viewer_is_sent_to_where_it_is_read() -> None:
+    given, warnings = setting_names.given(SimpleNamespace(TASKMONITOR_DATA_MAX_AGE=48))
+    (warning,) = warnings
+    assert warning.startswith(
+        "TASKMONITOR_DATA_MAX_AGE is called TASKMON_DATA_MAX_AGE now, and belongs into "
+    )
+    assert "environment of taskmon serve" in warning
+    assert setting_names.for_environment(given) == {"TASKMON_DATA_MAX_AGE": "48"}
+
+
 def test_needless_and_unknown_old_names_are_said() -> None:
     given, warnings = setting_names.given(
         SimpleNamespace(TASKMONITOR_HOUSEKEEPING_FREQUENCY=30, TASKMONITOR_TYPO=1)

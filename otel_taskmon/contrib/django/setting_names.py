@@ -69,11 +69,21 @@ def given(settings: object) -> tuple[list[Given], list[str]]:
             warnings.append(f"{name} is not needed any more and can go: {NEEDLESS[name]}")
         elif name in RENAMED:
             variable = PREFIX + name.removeprefix(OLD_PREFIX)
-            warnings.append(f"{name} is called {variable} now; it is read, but should be renamed")
+            warnings.append(f"{name} is called {variable} now{_read_by(variable)}")
             found.setdefault(variable, Given(name, variable, value))
         else:
             warnings.append(f"{name} is no setting of otel-taskmon nor of aa-taskmonitor, and is not read")
     return [one for one in found.values() if not os.environ.get(one.variable)], warnings
+
+
+def _read_by(variable: str) -> str:
+    """What a person must do about a setting under its old name; those of store and viewer hold in another program."""
+    if variable in {spec_of(field).variable for field in dataclasses.fields(Settings)}:
+        return "; it is read, but should be renamed"
+    return (
+        ", and belongs into the environment of taskmon serve and taskmon viewer: here it holds for manage.py "
+        "taskmonitorctl only"
+    )
 
 
 def _ours(settings: object) -> Iterator[tuple[str, object]]:
