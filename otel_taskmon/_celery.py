@@ -7,6 +7,7 @@ instead of raising when what it looks for has moved, and ``missing_parts`` says 
 from __future__ import annotations
 
 import functools
+import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -137,6 +138,12 @@ def span_target() -> TakesProcessors | None:
     return next((found for found in candidates if hasattr(found, "add_span_processor")), None)
 
 
+def sampler() -> Any:
+    """What decides about the stock instrumentor's spans; None while no SDK provider is set up."""
+    tracer = getattr(CeleryInstrumentor._instance, "_tracer", None)
+    return getattr(tracer, "sampler", None) or getattr(trace.get_tracer_provider(), "sampler", None)
+
+
 def span_way() -> tuple[object, object]:
     """What ``span_target`` depends on: while these are the same two objects, so is that."""
     return getattr(CeleryInstrumentor._instance, "_tracer", None), trace.get_tracer_provider()
@@ -215,10 +222,30 @@ def enclosing_request(request: Any) -> Any:
     return requests[-2] if len(requests) > 1 else None
 
 
+def called_by_tracer(error: BaseException) -> str:
+    """The function that Celery's tracer of tasks had called when ``error`` was raised; "" if that was elsewhere."""
+    trace = error.__traceback__
+    if trace is None or trace.tb_next is None or trace.tb_frame.f_code.co_name != "trace_task":
+        return ""
+    return trace.tb_next.tb_frame.f_code.co_name
+
+
 def request_dict(request: Any) -> dict[str, Any] | None:
     """The dict of a worker's ``Request`` that the pool process will see as ``task.request``."""
     found = getattr(request, "_request_dict", None)
     return found if isinstance(found, dict) else None
+
+
+def chord_of(request: Any) -> object:
+    """The signature of the chord's body that a worker's ``Request`` belongs to; None where it belongs to none.
+
+    Celery's own property keeps it behind a lock, which every receipt would take.
+    """
+    payload = getattr(request, "_payload", None)
+    if (type(payload) is tuple or type(payload) is list) and len(payload) == 3:
+        embedded = payload[2]
+        return embedded.get("chord") if isinstance(embedded, dict) else None
+    return getattr(request, "chord", None)
 
 
 def app_or_current(app: Celery | None) -> Celery:
@@ -246,7 +273,7 @@ def app_timezone(app: Any) -> tzinfo:
 def queue_of(app: Any, delivery_info: Mapping[str, Any]) -> str:
     """The queue a message came from, "" when it cannot be told.
 
-    The default exchange routes by queue name; else it is the one declared queue with that exchange and key.
+    The default exchange routes by queue name; else it is the one declared queue that takes that exchange and key.
     """
     exchange, key = delivery_info.get("exchange") or "", delivery_info.get("routing_key") or ""
     if not isinstance(exchange, str) or not isinstance(key, str):
@@ -257,15 +284,27 @@ def queue_of(app: Any, delivery_info: Mapping[str, Any]) -> str:
     if known not in _queue_names:
         if len(_queue_names) >= _QUEUE_NAMES_KEPT:
             _queue_names.clear()
-        _queue_names[known] = next(
-            (
-                name
-                for name, queue in app.amqp.queues.items()
-                if queue.exchange is not None and queue.exchange.name == exchange and queue.routing_key == key
-            ),
-            "",
-        )
+        taking = [name for name, queue in app.amqp.queues.items() if takes(queue, exchange, key)]
+        _queue_names[known] = taking[0] if len(taking) == 1 else ""
     return _queue_names[known]
+
+
+def takes(queue: Any, exchange: str, key: str) -> bool:
+    """Whether a message to ``exchange`` with that routing key comes into ``queue`` (a ``kombu.Queue``)."""
+    bound = getattr(queue, "exchange", None)
+    if bound is None or bound.name != exchange:
+        return False
+    kind, binding = bound.type, queue.routing_key or ""
+    if kind == "fanout":
+        return True
+    return bool(binding == key or (kind == "topic" and _topic(binding).fullmatch(f".{key}")))
+
+
+@functools.lru_cache(maxsize=256)
+def _topic(binding: str) -> re.Pattern[str]:
+    """``*`` is one word, ``#`` any number of them, words are parted by dots; each word with the dot before it."""
+    words = {"*": r"\.[^.]*", "#": r"(?:\.[^.]*)*"}
+    return re.compile("".join(words.get(word, re.escape(f".{word}")) for word in binding.split(".")))
 
 
 def wrap_send_task(around: Callable[[Any, functools.partial[Any]], Any]) -> None:

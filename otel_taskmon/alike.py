@@ -47,7 +47,7 @@ _HEADERS: Final = tuple(
 
 
 class Alike(NamedTuple):
-    """``known`` goes on the span as it is; ``left`` has values that the SDK has to look at, or that will change."""
+    """``known``, all of PLAIN types, goes on the span as it is; ``left`` is for the SDK to look at, or will change."""
 
     known: Known
     left: Mapping[str, Any]
@@ -69,7 +69,11 @@ def said_of(
     """
     eager = bool(get("is_eager"))
     found: Alike | None = None
-    alike = None if eager or not _celery.STOCK_READS else _key(boot, app, task_name, get, reporter)
+    alike: tuple[Any, ...] | None = None
+    if not eager and stock is None and not reporter:
+        alike = key_without_stock(boot, app, task_name, get)
+    elif not eager and _celery.STOCK_READS:
+        alike = _key(boot, app, task_name, get, reporter)
     if alike is not None:
         try:
             found = recorder.remembered.get(alike)
@@ -79,7 +83,7 @@ def said_of(
         said = _delivered(recorder, boot, app, task_name, get, reporter, eager=eager)
         told = {} if stock is None else stock()
         found = _with_stock(said, told or {})
-        if alike is not None and told is not None and _is_short(alike):
+        if alike is not None and told is not None and is_short(alike):
             if len(recorder.remembered) >= _KINDS_AT_MOST:
                 recorder.remembered.clear()
             recorder.remembered[alike] = found
@@ -94,8 +98,8 @@ def said_of(
 
 
 def _with_stock(said: Attributes, stock: Mapping[str, Any]) -> Alike:
-    left: dict[str, Any] = {}
-    whole: dict[str, Any] = dict(said)
+    left: dict[str, Any] = {key: value for key, value in said.items() if type(value) not in PLAIN}
+    whole: dict[str, Any] = {key: value for key, value in said.items() if key not in left}
     for key, value in stock.items():
         if type(value) not in PLAIN or key == semconv.CELERY_STATE:
             left[key] = value
@@ -120,8 +124,29 @@ def _key(boot: Boot, app: Any, task_name: str, get: Get, reporter: str) -> tuple
     return app, task_name, reporter, process, headers, kinds, len(limits)
 
 
-def _is_short(key: tuple[Any, ...]) -> bool:
-    """Whether no text in it is longer than what may be kept."""
+def key_without_stock(boot: Boot, app: Any, task_name: str, get: Get) -> tuple[Any, ...] | None:
+    """As ``_key``, of the main process, which says nothing that the stock instrumentor says, nor its process id."""
+    info = get("delivery_info")
+    if type(info) is not dict:
+        return None
+    of = info.get
+    headers = (
+        get("hostname"),
+        get("retries"),
+        get(semconv.HEADER_QUEUE),
+        of("exchange"),
+        of("routing_key"),
+        of("priority"),
+        of("redelivered"),
+    )
+    kinds = tuple(map(type, headers))
+    if not _COMPARABLE.issuperset(kinds):
+        return None
+    return app, task_name, "", (boot.id, boot.worker, host_name()), headers, kinds, 0
+
+
+def is_short(key: tuple[Any, ...]) -> bool:
+    """Whether no text in this key is longer than what may be kept."""
     _, task_name, _, _, headers, _, _ = key
     return all(type(text) is not str or len(text) <= _LONGEST for text in (task_name, *headers))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
 
 
 def new_id() -> str:
@@ -26,6 +28,17 @@ class Boot:
         self.worker = worker
 
 
+_HOST_KEPT_S: Final = 1.0
+_host: tuple[float, str] = (0.0, "")
+"""Until when (monotonic clock) it is as it was."""
+
+
 def host_name() -> str:
-    """Asked each time: a container may be renamed, and the call costs a microsecond."""
-    return socket.gethostname()
+    """Asked again after a second: a container may be renamed, and a task is not to wait for the system to say so."""
+    global _host
+    until, name = _host
+    now = monotonic()
+    if now >= until:
+        name = socket.gethostname()
+        _host = (now + _HOST_KEPT_S, name)
+    return name

@@ -19,7 +19,8 @@ from otel_taskmon.outcome import real_exception
 EXPIRED, LOST = "EXPIRED", "LOST"
 _EXIT = re.compile(r"exited prematurely: (.*?)\.?(?: Job: \d+\.)?$", re.DOTALL)
 _SHUT_DOWN = f"signal {int(signal.SIGTERM)}"
-_OUTSIDE_PREFORK = re.compile(r"(SystemExit|KeyboardInterrupt|GeneratorExit)\b")
+_OUTSIDE_PREFORK = re.compile(r"([A-Za-z_]\w{0,99})\(")
+"""The repr of an exception that is no ``Exception``, with its text."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Ending:
 def of_failure(error: object) -> Ending | None:
     """What the pool says of an execution; None when somebody else reports it.
 
-    The exceptions are made anew: those at hand have been raised in the main process, and show only its frames.
+    Celery's exceptions are made anew: those at hand have been raised in the main process, and show only its frames.
     """
     found = real_exception(error)
     if isinstance(found, TimeLimitExceeded):
@@ -56,7 +57,16 @@ def of_failure(error: object) -> Ending | None:
         return _lost(human_status(code))
     if isinstance(found, KeyboardInterrupt):
         return _lost_by("KeyboardInterrupt")
+    if found is not None and not isinstance(found, Exception):  # asyncio.CancelledError, GeneratorExit …
+        return Ending(states.FAILURE, f"the task raised {type(found).__name__}", found)
     return None
+
+
+def of_not_run(kwargs: object) -> Ending:
+    """The pool process took it and came back at once; Celery does so for two causes, and does not say which."""
+    if hasattr(kwargs, "items"):  # worker_deduplicate_successful_tasks: a second delivery
+        return Ending(states.SUCCESS, "had succeeded before, was not run again")
+    return Ending(states.REJECTED, "invalid message: Task keyword arguments is not a mapping")
 
 
 def of_cancel(*, shutting_down: bool) -> Ending:

@@ -6,6 +6,7 @@ serialised as they are; other exporters get them through a logger provider of th
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 
@@ -40,14 +41,23 @@ Write = Callable[[str, Attributes, SpanContext | None, int, Known | None], None]
 """Takes one event: name, attributes, the span that it belongs to, ns since the epoch, more attributes."""
 
 
-def to_outbox(outbox: Outbox, resource: Resource) -> Write:
-    """Events go straight to disk, with no limit on attributes but our own."""
+Append = Callable[[bytes], bool]
+"""Takes one event that is encoded already."""
+
+
+def appending(outbox: Outbox, resource: Resource) -> Append:
+    """Straight to disk."""
     source = Sources().packed(resource, InstrumentationScope(SCOPE, __version__))
+    return functools.partial(outbox.append, Signal.LOGS, source)
+
+
+def to_outbox(append: Append) -> Write:
+    """Events go straight to disk, with no limit on attributes but our own."""
 
     def write(
         name: str, attributes: Attributes, span: SpanContext | None, at_ns: int, known: Known | None
     ) -> None:
-        outbox.append(Signal.LOGS, source, encode_event(name, attributes, at_ns, span, known))
+        append(encode_event(name, attributes, at_ns, span, known))
 
     return write
 

@@ -19,7 +19,7 @@ from otel_taskmon.process_outbox import ProcessOutbox
 from otel_taskmon.settings import Settings
 
 if TYPE_CHECKING:
-    from otel_taskmon.event_exporting import Write
+    from otel_taskmon.event_exporting import Append, Write
 
 
 class Events:
@@ -43,6 +43,7 @@ class Events:
         self._to_others = bool(plan.batched) or CONSOLE in plan.exporters
         self._resource = resource
         self._at_exit = at_exit
+        self._append: Append | None = None
         self._keep: Write | None = None
         self._send: Write | None = None
         self._lock = threading.Lock()
@@ -73,11 +74,26 @@ class Events:
         if self._to_others:
             self._sender()(name, attributes, publish, at_ns, known)
 
-    def _keeper(self) -> Write:
+    @property
+    def takes_encoded(self) -> bool:
+        """Whether nobody but the outbox gets events: it takes them as bytes, by ``append``."""
+        return self._to_outbox and not self._to_others
+
+    def append(self, event: bytes) -> None:
+        """Keep one that ``outbox.encode`` has encoded."""
+        (self._append or self._appender())(event)
+
+    def _appender(self) -> Append:
         """Made at the first event: until then a user may set up a provider, whose resource ours is to be."""
+        from otel_taskmon.event_exporting import appending
+
+        self._append = appending(self._outbox.ready(), self._resource())
+        return self._append
+
+    def _keeper(self) -> Write:
         from otel_taskmon.event_exporting import to_outbox
 
-        self._keep = to_outbox(self._outbox.ready(), self._resource())
+        self._keep = to_outbox(self._append or self._appender())
         return self._keep
 
     def _sender(self) -> Write:

@@ -15,7 +15,7 @@ from otel_taskmon.alike import Get
 from otel_taskmon.boot import Boot, new_id
 from otel_taskmon.facts import Attributes, Recorder, join_notes, lineage, payload
 from otel_taskmon.outbox.known import Known
-from otel_taskmon.span_attributes import put
+from otel_taskmon.span_attributes import PLAIN, put
 
 _ON_REQUEST = "_taskmon_execution"
 REPORTER = "pool"
@@ -47,7 +47,9 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
     app, name = task.app, task.name
     get: Get = vars(request).get
     known, stock = alike.said_of(recorder, boot, app, name, get, REPORTER, lambda: stock_of(name, request))
-    attributes = _its_own(app, request, get, started_at)
+    attributes = _its_own(app, get, get("chord"), started_at)
+    if request.is_eager:
+        _eager_lineage(request, attributes)
     attributes[semconv.STARTED_AT] = started_at
     notes = payload(recorder, task, request.args, request.kwargs, attributes)
     if notes:
@@ -58,8 +60,12 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
         # an eager retry publishes nothing: Celery hands it these headers, and so the time they share
         headers = request.headers if isinstance(request.headers, dict) else {}
         request.headers = {**headers, semconv.HEADER_FIRST_PUBLISHED_AT: first_published_at}
-    put(span, {**known.attributes, **attributes})
-    put(span, stock)
+    if PLAIN.issuperset(map(type, stock.values())):
+        attributes.update(stock)
+        stock = {}
+    put(span, attributes, known.attributes)
+    if stock:  # the SDK has to look at these
+        put(span, stock)
     execution = Execution(span, first_published_at, notes, known)
     setattr(request, _ON_REQUEST, execution)
     return execution
@@ -75,27 +81,57 @@ def stock_of(task_name: str, request: Any) -> dict[str, Any]:
 
 
 def known_of(
-    recorder: Recorder, boot: Boot, app: Any, task_name: str, request: Any, started_at: int
+    recorder: Recorder, boot: Boot, app: Any, task_name: str, get: Get, chord: object, started_at: int
 ) -> tuple[Known, Attributes]:
     """What the main process knows of an execution before it starts, without its payload.
 
     In two parts, which have no key in common: what the next execution of this task will say too, and the rest.
-    ``request`` is a :class:`~otel_taskmon.messages.Message`. ``started_at`` (ns): see ``_its_own``.
+    ``get`` reads the message's headers. ``chord``, ``started_at`` (ns): see ``_its_own``.
     """
-    # its dict: any header, one that is called ``get`` too
-    get: Get = vars(request).get
     known, _ = alike.said_of(recorder, boot, app, task_name, get)
-    return known, _its_own(app, request, get, started_at)
+    return known, _its_own(app, get, chord, started_at)
 
 
-def _its_own(app: Any, request: Any, get: Get, started_at: int) -> Attributes:
-    """Ids and times of this execution. ``started_at`` stands in for the first publish where nobody stamped it."""
+def _its_own(app: Any, get: Get, chord: object, started_at: int) -> Attributes:
+    """Ids and times of this execution; eta and expires.
+
+    ``chord``: its body's signature, where it has one. Where no publisher of ours stamped the first publish, the
+    receive time stands in, else ``started_at``. All of the usual case is in here: each call costs a worker that slept
+    between two tasks ten times what it costs in a loop.
+    """
     attributes: Attributes = {}
-    lineage(stamps.name(get("id")), get, get("chord"), attributes)
-    if get("is_eager"):
-        _eager_lineage(request, attributes)
+    root = get("root_id")
+    if (
+        type(root) is str
+        and 0 < len(root) <= stamps.MAX_NAME
+        and root.isascii()
+        and get("parent_id") is get("group") is get("group_index") is chord is None
+    ):
+        attributes[semconv.ROOT_ID] = root
+    else:
+        lineage(stamps.name(get("id")), get, chord, attributes)
     attributes[semconv.EXECUTION_ID] = stamps.execution_id(get(semconv.REQUEST_EXECUTION_ID)) or new_id()
-    _times(app, get, started_at, attributes)
+    latest = time.time_ns() + stamps.LATEST_AHEAD_NS
+    published, received = get(semconv.HEADER_PUBLISHED_AT), get(semconv.REQUEST_RECEIVED_AT)
+    if type(published) is not int or not stamps.EARLIEST_NS <= published <= latest:
+        published = None
+    if type(received) is not int or not stamps.EARLIEST_NS <= received <= latest:
+        received = None
+    first = get(semconv.HEADER_FIRST_PUBLISHED_AT)
+    if first is None:
+        first = _first_published_before(get)
+    if type(first) is not int or not stamps.EARLIEST_NS <= first <= latest:
+        first = published or received or started_at
+    attributes[semconv.FIRST_PUBLISHED_AT] = first
+    if published is not None:
+        attributes[semconv.PUBLISHED_AT] = published
+    if received is not None:
+        attributes[semconv.RECEIVED_AT] = received
+    for key, said in ((semconv.ETA, get("eta")), (semconv.EXPIRES, get("expires"))):
+        if said is not None:
+            moment = stamps.moment_ns(said, _celery.app_timezone(app))
+            if moment is not None:
+                attributes[key] = moment
     return attributes
 
 
@@ -110,31 +146,7 @@ def _eager_lineage(request: Any, into: Attributes) -> None:
         into.setdefault(semconv.ROOT_ID, root)
 
 
-def _times(app: Any, get: Get, started_at: int, into: Attributes) -> None:
-    """When it was published and received, eta and expires.
-
-    Where no publisher of ours stamped the first publish, the receive time stands in, else the start.
-    """
-    now = time.time_ns()
-    published = stamps.time_ns(get(semconv.HEADER_PUBLISHED_AT), now)
-    received = stamps.time_ns(get(semconv.REQUEST_RECEIVED_AT), now)
-    first = stamps.time_ns(_first_published(get), now)
-    into[semconv.FIRST_PUBLISHED_AT] = first or published or received or started_at
-    if published is not None:
-        into[semconv.PUBLISHED_AT] = published
-    if received is not None:
-        into[semconv.RECEIVED_AT] = received
-    for key, said in ((semconv.ETA, get("eta")), (semconv.EXPIRES, get("expires"))):
-        if said is not None:
-            moment = stamps.moment_ns(said, _celery.app_timezone(app))
-            if moment is not None:
-                into[key] = moment
-
-
-def _first_published(get: Get) -> object:
-    found = get(semconv.HEADER_FIRST_PUBLISHED_AT)
-    if found is None:
-        headers = get("headers")
-        if isinstance(headers, dict):
-            found = headers.get(semconv.HEADER_FIRST_PUBLISHED_AT)
-    return found
+def _first_published_before(get: Get) -> object:
+    """As an eager retry is told it: by the headers that it shares with the execution before."""
+    headers = get("headers")
+    return headers.get(semconv.HEADER_FIRST_PUBLISHED_AT) if isinstance(headers, dict) else None

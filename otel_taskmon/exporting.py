@@ -15,7 +15,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace.export import (
 )
 
 from otel_taskmon.errors import SettingError
+from otel_taskmon.every_task import EveryTask
 from otel_taskmon.process_outbox import ProcessOutbox
 from otel_taskmon.settings import Settings
 
@@ -105,6 +106,7 @@ def build_provider(
     if plan.to_outbox:
         from otel_taskmon.outbox import OutboxSpanProcessor
 
+        provider.sampler = EveryTask(provider.sampler)
         provider.add_span_processor(OutboxSpanProcessor(outbox.ready()))
     if CONSOLE in plan.exporters:
         provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
@@ -186,7 +188,11 @@ def resource_of(service_name: str) -> Resource:
     named = {part.partition("=")[0].strip() for part in said.split(",")}
     if os.environ.get("OTEL_SERVICE_NAME"):
         named.add("service.name")
-    return Resource.create({key: value for key, value in ours.items() if key not in named})
+    wanted = {key: value for key, value in ours.items() if key not in named}
+    try:
+        return Resource.create(wanted)
+    except RuntimeError:  # it asks in threads, and a program whose main thread has ended can make none
+        return OTELResourceDetector().detect().merge(Resource(wanted))
 
 
 def plugin(signal: str, name: str) -> Any:

@@ -11,6 +11,7 @@ from celery import Celery
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import Tracer
 
 from otel_taskmon import _celery
@@ -43,6 +44,7 @@ class Lifecycle:
         self._ready: object = None
         self._flush = BoundedFlush(self._flush_now, settings.flush_timeout_s)
         self._more_flushes: list[BoundedFlush] = []
+        self._asked: tuple[object, bool] = (None, False)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_locks)
 
@@ -89,6 +91,20 @@ class Lifecycle:
             own = self._built()
         self._prepare_flush()
         return _celery.tracer_of(own)
+
+    def drops_unsampled(self) -> bool:
+        """Whether nothing becomes of a task that comes from a trace which is not sampled.
+
+        So it is with a provider of the user's that goes by that mark, as the SDK's samplers do by default; with ours,
+        see ``every_task``.
+        """
+        if self._own is not None:
+            return False
+        sampler = _celery.sampler()
+        if sampler is not self._asked[0]:
+            by_mark = isinstance(sampler, Sampler) and sampler.get_description().startswith("ParentBased")
+            self._asked = (sampler, by_mark)
+        return self._asked[1]
 
     def resource(self) -> Resource:
         """Of the provider that the user set up; the one that ours would have where that cannot be told."""

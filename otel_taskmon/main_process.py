@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from otel_taskmon.facts import Attributes, Recorder, join_notes, payload
 from otel_taskmon.messages import Message
 from otel_taskmon.outbox.known import Known
 from otel_taskmon.payload import describe_exception
+from otel_taskmon.usual_events import Usual, UsualEvents
 
 _log = logging.getLogger("otel_taskmon")
 _ON_REQUEST = "_taskmon_held"
@@ -54,6 +55,10 @@ class Held:
     known: Known | None = None
     """What is known before the start; filled in when it is first needed."""
     publish: SpanContext | None = None
+    usual: Usual | None = None
+    """Its receipt was told from a template; then what is known of it is not filled in."""
+    untold: bool = False
+    """There are to be no events of it."""
     ended: bool = False
     """Its end has been reported; Celery tells of some ends more than once."""
 
@@ -67,12 +72,19 @@ class MainProcess:
         boot: Boot,
         tracer: Callable[[], Tracer],
         emit: Emit | None,
+        usual: UsualEvents | None = None,
+        drops_unsampled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``emit`` takes events; None: there are to be none."""
+        """``emit`` takes events; None: there are to be none. ``usual`` takes those that it can, before.
+
+        ``drops_unsampled``: whether the spans of a task are dropped whose publish is not sampled.
+        """
         self._recorder = recorder
         self._boot = boot
         self._tracer = tracer
         self._emit = emit
+        self._usual = usual
+        self._drops_unsampled = drops_unsampled
 
     def watch(self) -> None:
         """Before the worker makes its classes of requests; once per process."""
@@ -91,14 +103,38 @@ class MainProcess:
     @safely("task received")
     def received(self, request: Any) -> None:
         """Stamp it: (task id, retries) is not unique under redelivery, the execution id is."""
-        if _celery.request_dict(request) is not None:
-            held = self._hold(request)
-            self._event(semconv.EVENT_RECEIVED, request, held, {})
+        headers = _celery.request_dict(request)
+        if headers is None:
+            return
+        held = self._hold(request, headers)
+        if self._emit is None:
+            return
+        if self._drops_unsampled() and not _is_sampled(headers):  # what is never told to end must not begin
+            held.untold = True
+            return
+        task, chord = request.task, _celery.chord_of(request)
+        if self._usual is not None:
+            held.usual = self._usual.received(task.app, task.name, headers, chord)
+        if held.usual is None:
+            known = self._know(held, task.app, task.name, headers, chord)
+            self._emit(semconv.EVENT_RECEIVED, {}, held.publish, None, known)
 
     @safely("task started")
     def accepted(self, request: Any) -> None:
-        if self._emit is not None:
-            self._event(semconv.EVENT_STARTED, request, self._held(request), _start(request))
+        if self._emit is None:
+            return
+        held, task, start = self._held(request), request.task, _start(request)
+        if held.untold:
+            return
+        headers = _celery.request_dict(request) or {}
+        if (
+            held.usual is not None
+            and self._usual is not None
+            and self._usual.started(held.usual, task.app, task.name, headers, start)
+        ):
+            return
+        known = self._know(held, task.app, task.name, headers, _celery.chord_of(request))
+        self._emit(semconv.EVENT_STARTED, start, held.publish, None, known)
 
     # ---- ends ----------------------------------------------------------------------------------------------
     @safely("task failed in the main process")
@@ -106,6 +142,10 @@ class MainProcess:
         ending = endings.of_failure(error)
         if ending is not None:
             self._end(request, ending)
+
+    @safely("task not run")
+    def not_run(self, request: Any) -> None:
+        self._end(request, endings.of_not_run(request.kwargs), ran=False)
 
     @safely("task cancelled")
     def cancelled(self, request: Any) -> None:
@@ -142,6 +182,26 @@ class MainProcess:
     def undecodable(self, consumer: Any, message: Any, error: object) -> None:
         self._turned_down(consumer, message, None, endings.of_undecodable(error), decode=False)
 
+    @safely("tasks run together")
+    def batch_ended(self, task: Any, request: Any, state: str | None, args: object) -> None:
+        """In the process that ran them: the only run span that there is so far is of no message.
+
+        ``args``: of the call; ``request``: without an id, as ``task_postrun`` finds it where a task takes messages
+        at once. The task's own code says which of them have failed, and only to the result backend.
+        """
+        taken = messages.of_batch(args)
+        if not taken or state is None:
+            return
+        begun = execution.of(request)
+        now = time.time_ns()
+        started_at = now if begun is None else getattr(begun.span, "start_time", None) or now
+        start: Attributes = {semconv.STARTED_AT: started_at, semconv.PID: os.getpid()}
+        ending = Ending(state, f"one of {len(taken)} messages that ran together")
+        for message in taken:
+            self._report(
+                ending, task.name, task, task.app, message, Held(), start, now, reporter=execution.REPORTER
+            )
+
     # ---- inside --------------------------------------------------------------------------------------------
     def _stamps(self) -> dict[str, Any]:
         return {
@@ -149,10 +209,7 @@ class MainProcess:
             semconv.REQUEST_EXECUTION_ID: new_id(),
         }
 
-    def _hold(self, request: Any) -> Held:
-        headers = _celery.request_dict(request)
-        if headers is None:
-            raise TypeError("a request without its dict")
+    def _hold(self, request: Any, headers: dict[str, Any]) -> Held:
         headers.update(self._stamps())
         held = Held()
         setattr(request, _ON_REQUEST, held)
@@ -161,29 +218,26 @@ class MainProcess:
     def _held(self, request: Any) -> Held:
         """One that was revoked as it came in has not been received as far as Celery's signals go."""
         held = getattr(request, _ON_REQUEST, None)
-        return held if isinstance(held, Held) else self._hold(request)
+        if isinstance(held, Held):
+            return held
+        headers = _celery.request_dict(request)
+        if headers is None:
+            raise TypeError("a request without its dict")
+        return self._hold(request, headers)
 
-    def _know(self, held: Held, app: Any, task_name: str, message: Message) -> Known:
-        if held.known is None:
-            common, own = execution.known_of(
-                self._recorder, self._boot, app, task_name, message, time.time_ns()
-            )
-            own[semconv.MESSAGING_MESSAGE_ID] = stamps.name(message.id)
-            held.known = Known(own, common)
-            held.publish = messages.publish_of(message)
-        return held.known
-
-    def _event(self, name: str, request: Any, held: Held, more: Attributes) -> None:
-        if self._emit is None:
-            return
+    def _know(self, held: Held, app: Any, task_name: str, headers: Mapping[str, Any], chord: object) -> Known:
         known = held.known
         if known is None:
-            task = request.task
-            message = messages.of_request(_celery.request_dict(request) or {}, request)
-            known = self._know(held, task.app, task.name, message)
-        self._emit(name, more, held.publish, None, known)
+            common, own = execution.known_of(
+                self._recorder, self._boot, app, task_name, headers.get, chord, time.time_ns()
+            )
+            own[semconv.MESSAGING_MESSAGE_ID] = stamps.name(headers.get("id"))
+            known = held.known = Known(own, common)
+            held.publish = messages.publish_of(headers)
+        return known
 
-    def _end(self, request: Any, ending: Ending) -> None:
+    def _end(self, request: Any, ending: Ending, *, ran: bool = True) -> None:
+        """``ran``: False where the pool took it and never began with the task's own code."""
         held = self._held(request)
         if held.ended:
             return
@@ -199,7 +253,7 @@ class MainProcess:
             request.task.app,
             message,
             held,
-            _start(request),
+            _start(request) if ran else {},
             ended_at,
         )
 
@@ -219,11 +273,13 @@ class MainProcess:
         held: Held,
         start: Attributes,
         ended_at: int,
+        *,
+        reporter: str = REPORTER,
     ) -> None:
         """One run span from beginning to end."""
         if not _celery.stock_active():
             return
-        known = self._know(held, app, task_name, message)
+        known = self._know(held, app, task_name, vars(message), message.chord)
         attributes: Attributes = {
             **known.attributes,
             **start,
@@ -231,7 +287,7 @@ class MainProcess:
             semconv.CELERY_STATE: ending.state,
             semconv.CELERY_TASK_NAME: task_name,
             semconv.MESSAGING_MESSAGE_ID: stamps.name(message.id) or new_id(),
-            semconv.REPORTER: REPORTER,
+            semconv.REPORTER: reporter,
         }
         notes = self._payload(task, message, attributes)
         reason = self._recorder.encoder.text(ending.reason, part="exception")
@@ -266,6 +322,12 @@ class MainProcess:
         if message.args is None and message.kwargs is None:  # a body that nobody could or would read
             return ("args:dropped", "kwargs:dropped")
         return payload(self._recorder, task, message.args, message.kwargs, into)
+
+
+def _is_sampled(headers: Mapping[str, Any]) -> bool:
+    """False where the message names a publish of a trace that is not."""
+    publish = messages.publish_of(headers)
+    return not publish.is_valid or publish.trace_flags.sampled
 
 
 def _start(request: Any) -> Attributes:

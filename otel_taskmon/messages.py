@@ -31,15 +31,33 @@ def trace_context(message: Message) -> Context:
     return extract(message, context=Context(), getter=celery_getter)
 
 
-def publish_of(message: Message) -> SpanContext:
-    """The span of that publish; an invalid one where the message names none."""
-    known = traceparent.publish_of(vars(message).get)
-    return get_current_span(trace_context(message)).get_span_context() if known is None else known
+def publish_of(headers: Mapping[str, Any]) -> SpanContext:
+    """The span of the publish that these headers name; an invalid one where they name none."""
+    known = traceparent.publish_of(headers.get)
+    if known is not None:
+        return known
+    return get_current_span(trace_context(Message(headers))).get_span_context()
 
 
 def of_request(request_dict: Mapping[str, Any], request: Any) -> Message:
     """The message of a worker's ``Request``."""
-    return Message(request_dict, id=request.id, chord=request.chord)
+    # Celery's property takes what a message embeds for a mapping
+    return Message(request_dict, id=request.id, chord=getattr(request, "chord", None))
+
+
+def of_batch(args: object) -> list[Message]:
+    """The messages that a task takes at once which is given requests for its only argument, as with celery-batches.
+
+    [] for the arguments of any other task.
+    """
+    requests = args[0] if isinstance(args, (list, tuple)) and len(args) == 1 else None
+    found: list[Message] = []
+    for request in requests if isinstance(requests, (list, tuple)) else ():
+        headers = getattr(request, "request_dict", None)
+        if isinstance(headers, Mapping) and headers:
+            known = {key: getattr(request, key, None) for key in ("id", "args", "kwargs", "hostname")}
+            found.append(Message(headers, **known))
+    return found
 
 
 def of_raw(message: Any, worker: str, stamps: Mapping[str, Any], *, decode: bool) -> Message:

@@ -13,7 +13,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.utils.serialization import UnpickleableExceptionWrapper
 from opentelemetry.trace import Status, StatusCode
 
-from otel_taskmon import semconv
+from otel_taskmon import _celery, semconv
 from otel_taskmon.execution import Execution
 from otel_taskmon.facts import Attributes, Recorder, encode, join_notes
 from otel_taskmon.payload import ExceptionRecord, describe_exception
@@ -36,12 +36,22 @@ class Outcome:
 
 
 def of_postrun(state: str | None, value: object, *, eager: bool) -> Outcome:
-    """The outcome, also of an eager task that raises to its caller: Celery gives no state for those."""
+    """The outcome, also where something around the task's body raises: Celery gives no state for that, or SUCCESS.
+
+    A handler (``on_failure``, ``on_retry``, with older versions ``on_success``), the backend that is told of the start,
+    a callback that cannot be sent; and an eager task that raises to its caller.
+    """
     error = sys.exc_info()[1]
-    if state == states.SUCCESS and not eager:  # callbacks are sent by then; storing is what is left to fail
-        return Outcome(state, value, not_stored=error)
-    if state is not None or not eager or error is None:
+    if error is None or state not in (None, states.SUCCESS):
         return Outcome(state, value)
+    if state == states.SUCCESS:
+        called = _celery.called_by_tracer(error)
+        if called == "mark_as_done" or (not called and not eager):
+            return Outcome(state, value, not_stored=error)
+        if not called:  # of an eager task's caller, who handles an exception of his own
+            return Outcome(state, value)
+    elif not eager and not isinstance(error, Exception):
+        return Outcome(state, value)  # torn down
     for kind, its_state in ((Retry, states.RETRY), (Reject, states.REJECTED), (Ignore, states.IGNORED)):
         if isinstance(error, kind):
             return Outcome(its_state, error)

@@ -30,13 +30,12 @@ class TaskSpanProcessor(SpanProcessor):
         current = execution.starting.get()
         if current is None:
             return  # a provider that hands spans to processors in other threads: ``running`` makes up for it
+        task, request = current
         scope = span.instrumentation_scope
         if (
-            span.kind is SpanKind.CONSUMER
+            execution.of(request) is None
+            and span.kind is SpanKind.CONSUMER
             and scope is not None
             and scope.name == semconv.INSTRUMENTATION_SCOPE
-            and semconv.REPORTER not in (span.attributes or ())  # the main process's own are complete
         ):
-            task, request = current
-            if execution.of(request) is None:
-                execution.begin(self._recorder, self._boot, task, request, span)
+            execution.begin(self._recorder, self._boot, task, request, span)

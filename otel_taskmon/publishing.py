@@ -214,12 +214,20 @@ def _first_of_running(task_id: str) -> int | None:
 
 
 def _queue(signal: dict[str, Any]) -> str:
-    """The queue a message is going to: the declared one, else by the default exchange's rule."""
+    """The queue a message is going to: by the default exchange's rule, else the declared one if it is bound to that.
+
+    Celery declares its default queue also where ``apply_async(exchange=…)`` sends the message past it.
+    """
+    exchange, key = signal.get("exchange"), signal.get("routing_key")
+    if exchange == "":
+        return stamps.name(key)
+    exchange = getattr(exchange, "name", exchange)
     declared = signal.get("declare")
-    if isinstance(declared, (list, tuple)) and declared:
-        return stamps.name(getattr(declared[0], "name", ""))
-    exchange = signal.get("exchange")
-    return stamps.name(signal.get("routing_key")) if exchange == "" else ""
+    if isinstance(exchange, str) and isinstance(declared, (list, tuple)):
+        for queue in declared:
+            if _celery.takes(queue, exchange, key if isinstance(key, str) else ""):
+                return stamps.name(getattr(queue, "name", ""))
+    return ""
 
 
 def _body(body: object) -> tuple[object, object, dict[str, Any]]:

@@ -15,7 +15,9 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import Sampler
 
+from otel_taskmon.every_task import EveryTask
 from otel_taskmon.process_outbox import ProcessOutbox, shared
 
 _span_exporters: list[TaskmonSpanExporter] = []
@@ -73,15 +75,25 @@ def _outbox() -> ProcessOutbox:
     return outbox
 
 
+def _sample_every_task(*owners: Any) -> None:
+    """``owners``: a provider, whose tracers take over its sampler when they are made, and one that is made already."""
+    for owner in owners:
+        sampler = getattr(owner, "sampler", None)
+        if isinstance(sampler, Sampler) and not isinstance(sampler, EveryTask):
+            owner.sampler = EveryTask(sampler)
+
+
 def join(spans: Any) -> None:
     """Put the outbox's processors beside those exporters of ours that have none yet.
 
     ``spans``: a tracer provider, or the list of processors behind a tracer; log records are the global provider's.
     """
+    from otel_taskmon import _celery  # who joins has loaded Celery, and the SDK that loads exporters need not
     from otel_taskmon.outbox import OutboxLogRecordProcessor, OutboxSpanProcessor
 
     if waiting := [exporter for exporter in _span_exporters if not exporter.joined]:
         spans.add_span_processor(OutboxSpanProcessor(shared().ready()))
+        _sample_every_task(spans, _celery.tracer_of(None))
         for exporter in waiting:
             exporter.joined = True
     logs: Any = _logs.get_logger_provider()

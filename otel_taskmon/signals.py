@@ -18,6 +18,7 @@ from otel_taskmon.processor import TaskSpanProcessor
 from otel_taskmon.publishing import Publishing
 from otel_taskmon.queue_depth import QueueDepth
 from otel_taskmon.running import Running
+from otel_taskmon.usual_events import UsualEvents
 
 
 class Hooks:
@@ -35,7 +36,12 @@ class Hooks:
         self._events = events
         self._queue_depth = queue_depth
         emit = None if events is None else events.emit
-        self._main = MainProcess(recorder, lifecycle.boot, lifecycle.tracer, emit)
+        usual = None
+        if events is not None and events.takes_encoded:
+            usual = UsualEvents(recorder, lifecycle.boot, events.append)
+        self._main = MainProcess(
+            recorder, lifecycle.boot, lifecycle.tracer, emit, usual, lifecycle.drops_unsampled
+        )
         self._heartbeat = None if emit is None else Heartbeat(lifecycle.boot, emit)
         self._processor = TaskSpanProcessor(recorder, lifecycle.boot)
         self._publishing = Publishing(recorder)
@@ -147,3 +153,5 @@ class Hooks:
         if not request.is_eager:
             leaving_task()
         self._running.after(task, request, state, signal)
+        if request.id is None:  # no message's own
+            self._main.batch_ended(task, request, state, signal.get("args"))

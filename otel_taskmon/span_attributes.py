@@ -17,17 +17,21 @@ PLAIN: Final = frozenset((str, int, bool, float))
 """Types whose values the SDK takes as they are."""
 
 
-def put(span: Span, attributes: Mapping[str, Any]) -> None:
-    """What ``span.set_attributes(attributes)`` does; ``attributes`` have texts as keys.
+_NOTHING: Final[Mapping[str, Any]] = {}
 
-    By the SDK itself wherever it would change a value or leave one out (limits of the provider, values of other
-    types), for spans of other kinds, and for an SDK whose spans are made differently.
+
+def put(span: Span, attributes: Mapping[str, Any], before: Mapping[str, Any] = _NOTHING) -> None:
+    """What ``span.set_attributes`` does, of ``before`` and then of ``attributes``; both have texts as keys.
+
+    ``before`` has values of PLAIN types only, and no empty key. By the SDK itself wherever it would change a
+    value or leave one out (limits of the provider, values of other types), for spans of other kinds, and for an SDK
+    whose spans are made differently.
     """
-    if not put_directly(span, attributes):
-        span.set_attributes(attributes)
+    if not put_directly(span, attributes, before):
+        span.set_attributes({**before, **attributes})
 
 
-def put_directly(span: Any, attributes: Mapping[str, Any]) -> bool:
+def put_directly(span: Any, attributes: Mapping[str, Any], before: Mapping[str, Any] = _NOTHING) -> bool:
     """False, and nothing is done, where the SDK has to do it."""
     try:
         kept = span._attributes
@@ -35,14 +39,15 @@ def put_directly(span: Any, attributes: Mapping[str, Any]) -> bool:
             type(kept) is not BoundedAttributes
             or type(span).set_attributes is not SdkSpan.set_attributes
             or kept.max_value_len is not None
-            or (kept.maxlen is not None and len(kept._dict) + len(attributes) > kept.maxlen)
             or not PLAIN.issuperset(map(type, attributes.values()))
             or "" in attributes
+            or (kept.maxlen is not None and len(kept._dict) + len(before) + len(attributes) > kept.maxlen)
         ):
             return False
         with span._lock:
             if span._end_time is not None:
                 return False
+            kept._dict.update(before)
             kept._dict.update(attributes)
     except AttributeError:
         return False

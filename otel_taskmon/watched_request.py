@@ -31,6 +31,9 @@ class Watcher(Protocol):
     def failed(self, request: Any, error: object) -> object:
         """The pool says that it ended with ``error``, and the pool process did not say so itself."""
 
+    def not_run(self, request: Any) -> object:
+        """The pool process took it and did not come to the task, of which it says no more."""
+
     def cancelled(self, request: Any) -> object:
         """The worker gave up a running execution."""
 
@@ -57,8 +60,13 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
 
     def on_success(self, *args: Any, **kwargs: Any) -> Any:
         """Outside prefork an execution that raised SystemExit or KeyboardInterrupt comes in here as a failure."""
-        if args and isinstance(args[0], ExceptionInfo):
-            self.taskmon.failed(self, args[0].exception)
+        said = args[0] if args else None
+        if isinstance(said, ExceptionInfo):
+            self.taskmon.failed(self, said.exception)
+        elif isinstance(said, tuple) and len(said) == 3:
+            failed, _, seconds = said
+            if not failed and seconds is None:
+                self.taskmon.not_run(self)
         return super().on_success(*args, **kwargs)
 
     def on_failure(self, *args: Any, **kwargs: Any) -> Any:

@@ -75,14 +75,13 @@ def _collect_from(file: DataFile, batch: Batch, max_records: int, max_bytes: int
     while True:
         offset = file.without(wanted, offset)
         found = file.stretch(offset)
-        for record in found.records:
-            if record.kind != wanted:
-                continue
-            if items and (len(items) >= max_records or batch.size + len(record.body) > max_bytes):
-                batch.ends.append((file, record.start))
+        for item in file.items(found.records, wanted):
+            size = len(item.body)
+            if items and (len(items) >= max_records or batch.size + size > max_bytes):
+                batch.ends.append((file, item.start))
                 return False
-            items.append(file.item(record))
-            batch.size += len(record.body)
+            items.append(item)
+            batch.size += size
         if found.end == offset:
             break
         offset = found.end

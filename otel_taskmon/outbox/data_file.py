@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from otel_taskmon.outbox import held_files, position
 from otel_taskmon.outbox.limits import READ_BYTES, Signal
@@ -15,12 +16,11 @@ from otel_taskmon.outbox.record import KIND_LOSS, KIND_SIGNAL, KIND_SOURCE, Reco
 from otel_taskmon.outbox.source import Source
 
 _NO_SOURCE: Final = Source(b"", b"")
-_KEEP_BYTES: Final = 256 << 10
+_KEEP_BYTES: Final = 1 << 20
 """A shorter stretch is kept for the other signals; a longer one is read again rather than held for every file."""
 
 
-@dataclass
-class Item:
+class Item(NamedTuple):
     """One record of a signal, ready to be sent; ``start`` and ``end`` are offsets in ``file``."""
 
     file: DataFile
@@ -95,8 +95,17 @@ class DataFile:
         begin, end, kinds = self._kinds
         return end if begin <= start < end and kind not in kinds else start
 
-    def item(self, record: Record) -> Item:
-        return Item(self, self._source(record), record.body, record.start, record.end)
+    def items(self, records: Iterable[Record], kind: int) -> Iterator[Item]:
+        """Those of ``kind``, in their order."""
+        made, number, source = tuple.__new__, -1, _NO_SOURCE
+        for record in records:
+            its_kind, its_source, start, end, _, body = record
+            if its_kind == KIND_SOURCE:
+                number = -1  # the number may mean another one from here on
+            elif its_kind == kind:
+                if its_source != number:
+                    number, source = its_source, self._source(record)
+                yield made(Item, (self, source, body, start, end))
 
     def shipped(self, signal: Signal, end: int) -> None:
         """All of ``signal`` before ``end`` is done with."""

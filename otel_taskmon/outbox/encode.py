@@ -16,23 +16,20 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace import Link, SpanContext
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import AnyValue
 
 from otel_taskmon.outbox.known import Known
+from otel_taskmon.outbox.plain_span import KINDS, LOCAL, REMOTE, plain_span, span_attributes
 from otel_taskmon.outbox.wire import any_value, attributes, delimited, utf8, varint
 
 _field64 = struct.Struct("<BQ").pack
+_field32 = struct.Struct("<I").pack
 _times = struct.Struct("<BQBQ").pack
-_CONTEXT_HAS_IS_REMOTE, _CONTEXT_IS_REMOTE = 0x100, 0x200
-_LOCAL: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE)
-_REMOTE: Final = struct.pack("<I", _CONTEXT_HAS_IS_REMOTE | _CONTEXT_IS_REMOTE)
 _INFO: Final = b"\x10" + varint(SeverityNumber.INFO.value) + delimited(b"\x1a", b"INFO")
-_OF_SPAN: Final = b"\x4a"
 _OF_LOG: Final = b"\x32"
-_KINDS: Final = {kind: b"\x30" + varint(kind.value + 1) for kind in SpanKind}
-_UNKNOWN_TO_US: Final = (TypeError, ValueError, OverflowError, AttributeError, KeyError, struct.error)
+_UNKNOWN_TO_US: Final = (TypeError, ValueError, OverflowError, AttributeError, LookupError, struct.error)
 
 
 def encode_span(span: ReadableSpan, known: Known | None = None) -> bytes:
@@ -41,7 +38,7 @@ def encode_span(span: ReadableSpan, known: Known | None = None) -> bytes:
     Raises what the SDK's encoder raises, for a span that it cannot encode either.
     """
     try:
-        return _span(span, known)
+        return plain_span(span, known) or _span(span, known)
     except _UNKNOWN_TO_US:
         return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
 
@@ -77,16 +74,26 @@ def encode_event(
     if known is not None:
         out.append(known.encoded(_OF_LOG))
     attributes(out, _OF_LOG, found)
-    if context is not None and context.is_valid:
-        out += (
-            b"\x45",
-            struct.pack("<I", int(context.trace_flags)),
-            b"\x4a\x10",
-            context.trace_id.to_bytes(16, "big"),
-            b"\x52\x08",
-            context.span_id.to_bytes(8, "big"),
-        )
-    out.append(delimited(b"\x62", utf8(name)))
+    if context is not None:
+        trace_id, span_id, _, flags, _, is_valid = context  # its properties are a call each
+        if is_valid:
+            out += (
+                b"\x45",
+                _field32(flags),
+                b"\x4a\x10",
+                trace_id.to_bytes(16, "big"),
+                b"\x52\x08",
+                span_id.to_bytes(8, "big"),
+            )
+    raw = name.encode() if name.isascii() else utf8(name)
+    out += (b"\x62", varint(len(raw)), raw)
+    return b"".join(out)
+
+
+def encode_attribute(name: str, value: AnyValue) -> bytes:
+    """One attribute as it stands in the message of an event."""
+    out: list[bytes] = []
+    attributes(out, _OF_LOG, {name: value})
     return b"".join(out)
 
 
@@ -101,26 +108,23 @@ def _span(span: ReadableSpan, known: Known | None) -> bytes:
         b"\x2a",
         varint(len(name)),
         name,
-        _KINDS[span.kind],
+        KINDS[span.kind.value],
         _times(0x39, span.start_time or 0, 0x41, span.end_time or 0),
     ]
     if context.trace_state:
         out.append(_trace_state(context.trace_state))
     if parent is None:
-        out += (b"\x85\x01", _LOCAL)
+        out += (b"\x85\x01", LOCAL)
     else:
         out += (
             b"\x22\x08",
             parent.span_id.to_bytes(8, "big"),
             b"\x85\x01",
-            _REMOTE if parent.is_remote else _LOCAL,
+            REMOTE if parent.is_remote else LOCAL,
         )
     if found := span.attributes:
         found = _plain(found)
-        if known is not None and (rest := known.rest_of(found)) is not None:
-            out.append(known.encoded(_OF_SPAN))
-            found = rest
-        attributes(out, _OF_SPAN, found)
+        span_attributes(out, found, known)
     if dropped := span.dropped_attributes:
         out += (b"\x50", varint(dropped))
     for event in span.events:
@@ -166,7 +170,7 @@ def _link(link: Link) -> bytes:
         attributes(out, b"\x22", _plain(found))
     if dropped := link.dropped_attributes:
         out += (b"\x28", varint(dropped))
-    out += (b"\x35", _REMOTE if context.is_remote else _LOCAL)
+    out += (b"\x35", REMOTE if context.is_remote else LOCAL)
     return b"".join(out)
 
 

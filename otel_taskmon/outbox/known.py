@@ -39,13 +39,6 @@ class Known:
             found = self._bytes[tag] = b"".join(out)
         return found
 
-    def rest_of(self, found: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """What ``found`` holds beside these; None when it does not hold them all as they are."""
-        mine = self.attributes
-        if not mine.items() <= found.items():
-            return None
-        return {key: value for key, value in found.items() if key not in mine}
-
 
 ending: ContextVar[Known | None] = ContextVar("taskmon_known_of_ending_span", default=None)
 """Of the span that ends now in this thread. Other spans may end meanwhile: only a span that holds them all has them."""

@@ -14,10 +14,11 @@ class Memory:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._queues: tuple[deque[tuple[bytes, bytes]], ...] = tuple(deque() for _ in Signal)
+        self.records = 0
+        """How many there are; asked at each record that is written, so it is kept and not added up."""
 
     def __len__(self) -> int:
-        traces, logs, metrics = self._queues  # asked at each record
-        return len(traces) + len(logs) + len(metrics)
+        return self.records
 
     def room(self) -> int:
         """Bytes up to the bound."""
@@ -29,6 +30,7 @@ class Memory:
             return False
         self._bytes += len(body)
         self._queues[signal].append((source, body))
+        self.records += 1
         return True
 
     def first(self) -> tuple[Signal, bytes, bytes] | None:
@@ -44,6 +46,7 @@ class Memory:
 
     def drop_first(self, signal: Signal) -> None:
         self._bytes -= len(self._queues[signal].popleft()[1])
+        self.records -= 1
 
     def take(self, signal: Signal, max_records: int, max_bytes: int) -> list[tuple[bytes, bytes]]:
         """The oldest of ``signal`` up to both bounds, at least one where there is one; they are no longer here."""
@@ -54,9 +57,11 @@ class Memory:
             taken.append(queue.popleft())
             size += len(taken[-1][1])
         self._bytes -= size
+        self.records -= len(taken)
         return taken
 
     def put_back(self, signal: Signal, taken: list[tuple[bytes, bytes]]) -> None:
         """What could not be sent is the oldest again, and is kept even over the bound."""
         self._queues[signal].extendleft(reversed(taken))
         self._bytes += sum(len(body) for _, body in taken)
+        self.records += len(taken)

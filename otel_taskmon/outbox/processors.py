@@ -8,6 +8,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import TraceFlags
 
 from otel_taskmon._safely import SoftTimeLimitExceeded, safely
 from otel_taskmon.outbox.encode import encode_log, encode_span
@@ -15,10 +16,14 @@ from otel_taskmon.outbox.known import ending
 from otel_taskmon.outbox.limits import Signal
 from otel_taskmon.outbox.outbox import Outbox
 from otel_taskmon.outbox.source import Source, Sources
+from otel_taskmon.semconv import INSTRUMENTATION_SCOPE
 
 
 class OutboxSpanProcessor(SpanProcessor):
-    """Every sampled span, when it ends. The outbox is stopped by who made it, not with the provider."""
+    """Every sampled span and every span of a task, when it ends.
+
+    The outbox is stopped by who made it, not with the provider.
+    """
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -27,7 +32,9 @@ class OutboxSpanProcessor(SpanProcessor):
     @safely("keeping a span")
     def on_end(self, span: ReadableSpan) -> None:
         context = span.context
-        if context is None or not context.trace_flags.sampled:
+        if context is None:
+            return
+        if not context[3] & TraceFlags.SAMPLED and not _is_of_a_task(span):  # by its place, without two calls
             return
         try:
             self._keep(span)
@@ -45,6 +52,12 @@ class OutboxSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
         """All is on disk already."""
         return True
+
+
+def _is_of_a_task(span: ReadableSpan) -> bool:
+    """One that is recorded and not sampled: see ``every_task``."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == INSTRUMENTATION_SCOPE
 
 
 class OutboxLogRecordProcessor(LogRecordProcessor):

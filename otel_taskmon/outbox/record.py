@@ -81,7 +81,8 @@ def scan(data: bytes, base: int, *, whole: bool, finished: bool) -> Scan:
     """
     records: list[Record] = []
     position, torn, size = 0, 0, len(data)
-    unpack_from = _HEADER.unpack_from
+    # every record passes here in the worker's main process: a call saved is 2 % of shipping
+    unpack_from, made = _HEADER.unpack_from, tuple.__new__
     while size - position >= HEADER_BYTES:
         magic, kind, source, length, at, checksum = unpack_from(data, position)
         if magic == MAGIC and length <= MAX_RECORD_BYTES:
@@ -90,9 +91,10 @@ def scan(data: bytes, base: int, *, whole: bool, finished: bool) -> Scan:
                 if not finished:
                     return Scan(records, base + position, torn, HEADER_BYTES + length)
             else:
-                body = data[position + HEADER_BYTES : end]
-                if crc32(body, crc32(data[position : position + HEADER_BYTES - 4])) == checksum:
-                    records.append(Record(kind, source, base + position, base + end, at, body))
+                begin = position + HEADER_BYTES
+                body = data[begin:end]
+                if crc32(body, crc32(data[position : begin - 4])) == checksum:
+                    records.append(made(Record, (kind, source, base + position, base + end, at, body)))
                     position = end
                     continue
         torn += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from otel_taskmon.outbox.source import Source
-from otel_taskmon.outbox.wire import delimited, varint
+from otel_taskmon.outbox.wire import VARINTS, delimited, varint
 
 
 def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
@@ -17,7 +17,8 @@ def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
         if source is not last:
             bodies = grouped.setdefault(source.resource, {}).setdefault(source.scope, [])
             last = source
-        bodies += (b"\x12", varint(len(body)), body)
+        size = len(body)
+        bodies += (b"\x12", VARINTS[size] if size < 2_048 else varint(size), body)
     out: list[bytes] = []
     for resource, scopes in grouped.items():
         inner = [resource]

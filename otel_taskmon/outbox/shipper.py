@@ -75,16 +75,17 @@ class Shipper:
     def round(self, deadline: float | None = None) -> bool:
         """Ship what there is now; whether more is known to wait that can be sent at once.
 
-        ``deadline`` (monotonic clock): the last round; every signal gets its part of the time, backoff or not.
+        ``deadline`` (monotonic clock): the last round; each signal that waits gets its part of the time, in an
+        outage too.
         """
         self._hold_folders(adopt=deadline is None)
         files = [file for held in self._held.values() for file in held.files()]
+        waiting = [] if deadline is None else [signal for signal in Signal if self._waits(signal, files)]
         more = False
-        for turn, signal in enumerate(Signal):
-            lane = self.lanes[signal]
+        for signal, lane in self.lanes.items():
             if deadline is not None:
-                now = time.monotonic()
-                more |= self._ship(lane, files, now + (deadline - now) / (len(Signal) - turn))
+                now, later = time.monotonic(), sum(other > signal for other in waiting)
+                more |= self._ship(lane, files, now + (deadline - now) / (1 + later))
             elif time.monotonic() >= lane.not_before:
                 more |= self._ship(lane, files, None)
         self._clean_up(files)
@@ -145,6 +146,14 @@ class Shipper:
             return  # the disk; the writer has warned
         if lock is not None:
             self._held[folder.path] = HeldFolder(folder, lock)
+
+    def _waits(self, signal: Signal, files: Sequence[DataFile]) -> bool:
+        """Whether there is anything to send of it."""
+        if self._writer is not None:
+            with self._writer.memory() as memory:
+                if memory.holds(signal):
+                    return True
+        return bool(collect(signal, files, max_records=1).items)
 
     def _ship(self, lane: Lane, files: Sequence[DataFile], deadline: float | None) -> bool:
         """Whether the lane has more to send and may."""

@@ -31,7 +31,7 @@ _NINE_FROM, _NINE_UNTIL = 1 << 56, 1 << 63
 """Times in ns since the epoch are in here, of 1972 and later."""
 
 
-def _nine_bytes(number: int) -> bytes:
+def nine_bytes(number: int) -> bytes:
     """``_slow_varint`` of a number that takes nine bytes, as every time does."""
     return bytes(
         (
@@ -48,12 +48,13 @@ def _nine_bytes(number: int) -> bytes:
     )
 
 
-_VARINTS: Final = tuple(_slow_varint(n) for n in range(2_048))
+VARINTS: Final = tuple(_slow_varint(n) for n in range(2_048))
+"""Of the numbers that are asked for most, at their places."""
 
 
 def varint(number: int) -> bytes:
     """``number`` (not negative) as a base-128 varint."""
-    return _VARINTS[number] if number < 2_048 else _slow_varint(number)
+    return VARINTS[number] if number < 2_048 else _slow_varint(number)
 
 
 def utf8(text: str) -> bytes:
@@ -72,6 +73,8 @@ def _text_head(size: int) -> bytes:
 
 _TEXT_HEADS: Final = tuple(_text_head(n) for n in range(1_024))
 _TRUE, _FALSE = b"\x10\x01", b"\x10\x00"
+_NINE_HEAD: Final = b"\x12\x0a\x18"
+_NOTHING: Final[Mapping[str, AnyValue]] = {}
 
 # Keys come back with every task; users may still make them up, hence the bound.
 _keys: dict[str, bytes] = {}
@@ -99,7 +102,7 @@ def any_value(value: AnyValue) -> bytes:
         return b"\x0a" + varint(len(raw)) + raw
     if isinstance(value, int):
         if 0 <= value < 2_048:
-            return b"\x18" + _VARINTS[value]
+            return b"\x18" + VARINTS[value]
         if -(1 << 63) <= value < 1 << 63:
             return b"\x18" + _slow_varint(value & 0xFFFF_FFFF_FFFF_FFFF)
         return any_value(str(value))
@@ -122,13 +125,17 @@ def delimited(tag: bytes, body: bytes) -> bytes:
     return tag + varint(len(body)) + body
 
 
-def attributes(out: list[bytes], tag: bytes, items: Mapping[str, AnyValue]) -> None:
-    """Append each item as a ``KeyValue`` in the field ``tag``.
+def attributes(
+    out: list[bytes], tag: bytes, items: Mapping[str, AnyValue], but: Mapping[str, AnyValue] = _NOTHING
+) -> None:
+    """Append each item as a ``KeyValue`` in the field ``tag``, leaving out those whose names are in ``but``.
 
     Raises TypeError for a value of an unknown type.
     """
-    keys, heads, varints = _keys, _TEXT_HEADS, _VARINTS
+    keys, heads, varints = _keys, _TEXT_HEADS, VARINTS
     for name, value in items.items():
+        if name in but:
+            continue
         key = keys.get(name) or _key(name)
         if type(value) is str:
             raw = value.encode() if value.isascii() else utf8(value)
@@ -137,8 +144,11 @@ def attributes(out: list[bytes], tag: bytes, items: Mapping[str, AnyValue]) -> N
             size += len(key) + len(head)
             out += (tag, varints[size] if size < 2_048 else _slow_varint(size), key, head, raw)
         elif type(value) is int and _NINE_FROM <= value < _NINE_UNTIL:
-            out += (tag, varint(len(key) + 12), key, b"\x12\x0a\x18", _nine_bytes(value))
+            out += (tag, varint(len(key) + 12), key, _NINE_HEAD, nine_bytes(value))
         else:
-            raw = any_value(value)
+            if type(value) is int and 0 <= value < _NINE_FROM:
+                raw = b"\x18" + (varints[value] if value < 2_048 else _slow_varint(value))
+            else:
+                raw = any_value(value)
             head = b"\x12" + varint(len(raw))
             out += (tag, varint(len(key) + len(head) + len(raw)), key, head, raw)

@@ -11,8 +11,8 @@ import contextlib
 import errno
 import logging
 import os
-import time
 from collections.abc import Iterator
+from time import monotonic, time_ns
 from typing import Final
 
 from otel_taskmon._safely import record_failure
@@ -91,16 +91,31 @@ class Writer:
     def append(self, signal: Signal, source: bytes, body: bytes) -> bool:
         """Keep one serialised record; ``source`` is a packed source. False when it was not kept, but counted."""
         with self._lock:
-            if len(body) > MAX_RECORD_BYTES:
+            size = len(body)
+            if size > MAX_RECORD_BYTES:
                 return self._lose(signal)
-            now = time.monotonic()
+            now = monotonic()
             if now - self._checked_at > 1.0:
                 self._check(now)
-            elif self._write_on(signal, source, body, now):
-                return True
-            if len(self._memory) and not self._empty_memory(now):
+            # the usual case in one go, as every call costs a task: a file with room, a source that stands in it
+            elif (
+                (number := self._sources.get(source)) is not None
+                and size <= self._share
+                and now >= self._disk_retry_at
+                and not self._memory.records
+                and self._fd >= 0
+            ):
+                data = pack(KIND_SIGNAL + signal, number, body, time_ns())
+                if self._write_whole(data, now):
+                    written = len(data)
+                    self._share -= written
+                    self._size += written
+                    if self._size >= self._max_file_bytes:
+                        self._close()
+                    return True
+            if self._memory.records and not self._empty_memory(now):
                 return self._remember(signal, source, body)
-            if self._share < len(body) and not self._get_share(len(body), now):
+            if self._share < size and not self._get_share(size, now):
                 return self._lose(signal)
             if self._write(signal, source, body, now) or self._send(signal, source, body):
                 return True
@@ -126,13 +141,13 @@ class Writer:
         """
         with self._lock:
             self._tell_loss()
-            return self._empty_memory(time.monotonic(), even_now=True)
+            return self._empty_memory(monotonic(), even_now=True)
 
     def settle_within(self, seconds: float) -> None:
         """The last of a process that does not ship: as long as its parent makes room, up to ``seconds``."""
-        until = time.monotonic() + seconds
+        until = monotonic() + seconds
         pause = real_thread.Flag()
-        while not self.settle() and self._has_uplink() and time.monotonic() < until:
+        while not self.settle() and self._has_uplink() and monotonic() < until:
             pause.wait(_CARRY_EVERY_S)
 
     def close_file(self) -> None:
@@ -163,23 +178,6 @@ class Writer:
             if taken:
                 self._lock.release()
 
-    def _write_on(self, signal: Signal, source: bytes, body: bytes, now: float) -> bool:
-        """The usual case in one go: a file with room, a source that stands in it, nothing in memory."""
-        number = self._sources.get(source)
-        if (
-            number is None
-            or self._share < len(body)
-            or now < self._disk_retry_at
-            or self._fd < 0
-            or len(self._memory)
-        ):
-            return False
-        data = pack(KIND_SIGNAL + signal, number, body, time.time_ns())
-        if not self._write_whole(data, now):
-            return False
-        self._has_written(len(data))
-        return True
-
     def _has_written(self, size: int) -> None:
         self._size += size
         self._share -= size
@@ -193,7 +191,7 @@ class Writer:
             if self._fd < 0 and not self._open(now):
                 return False
             number = self._sources.get(source)
-            at = time.time_ns()
+            at = time_ns()
             if number is None:
                 number = len(self._sources)
                 data = pack(KIND_SOURCE, number, source, at) + pack(KIND_SIGNAL + signal, number, body, at)
@@ -273,9 +271,9 @@ class Writer:
         if self._told == self.lost:
             return
         new = [lost - told for lost, told in zip(self.lost, self._told, strict=True)]
-        now, body = time.monotonic(), pack_loss(new)
+        now, body = monotonic(), pack_loss(new)
         written = (self._fd >= 0 or self._open(now)) and self._write_whole(
-            pack(KIND_LOSS, 0, body, time.time_ns()), now
+            pack(KIND_LOSS, 0, body, time_ns()), now
         )
         if written or (self._uplink is not None and self._uplink.send(KIND_LOSS, b"", body)):
             self._told = list(self.lost)
@@ -326,7 +324,7 @@ class Writer:
             while self._pid == pid:
                 pause.wait(_CARRY_EVERY_S)
                 with self._lock:
-                    if self._empty_memory(time.monotonic()) or not self._has_uplink():
+                    if self._empty_memory(monotonic()) or not self._has_uplink():
                         self._carrying = False
                         return
         except Exception as error:  # noqa: BLE001 - the last frame of a thread; the next record starts another

@@ -57,3 +57,12 @@ def first_items(value: Any, kind: type, limit: int) -> list[Any]:
 def first_pairs(value: Any, limit: int) -> list[tuple[Any, Any]]:
     """The first keys and values of a dict."""
     return list(islice(dict.items(value), limit))
+
+
+def field_names(value: tuple[Any, ...]) -> tuple[str, ...]:
+    """What the items of a named tuple are called; () of any other."""
+    for kind in type.__dict__["__mro__"].__get__(type(value)):
+        names = type.__dict__["__dict__"].__get__(kind).get("_fields")
+        if names is not None:
+            return names if type(names) is tuple and all(type(name) is str for name in names) else ()
+    return ()

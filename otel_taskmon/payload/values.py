@@ -48,6 +48,10 @@ def integer(value: int) -> str | None:
 
 
 def _datetime(value: datetime) -> str:
+    if _QUALNAME(type(value)) == "NaTType":
+        return (
+            "NaT"  # of pandas: a datetime that is none, and would show as the first of January of the year 1
+        )
     try:
         return datetime.isoformat(value)
     except SoftTimeLimitExceeded:

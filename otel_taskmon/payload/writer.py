@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from otel_taskmon.payload.containers import container_kind, first_items, first_pairs, length
+from otel_taskmon.payload.containers import container_kind, field_names, first_items, first_pairs, length
 from otel_taskmon.payload.keys import key_text
 from otel_taskmon.payload.notes import REDACTED, TRUNCATED, UNSERIALISABLE
 from otel_taskmon.payload.redaction import MASK, Redactor
@@ -168,7 +168,9 @@ class JsonWriter:
 
     def _items(self, value: Any, kind: type, depth: int, names: Sequence[str]) -> int:
         items = first_items(value, kind, self._max_items)
-        if depth and len(items) == 2 and kind in _PAIR and type(items[0]) is str:
+        if kind is tuple and type(value) is not tuple:
+            names = field_names(value) or names
+        elif depth and len(items) == 2 and kind in _PAIR and type(items[0]) is str:
             names = ("", items[0])  # a key and its value, as in a list of headers
         for written, item in enumerate(items):
             mark = len(self._out)

@@ -28,6 +28,8 @@ WORKER_TESTS = (
     "tests/unit/test_safely.py",
     "tests/integration/test_worker_*.py",
     "tests/integration/test_publish_failures.py",
+    "tests/integration/test_publishers.py",
+    "tests/integration/test_sampling.py",
     "tests/integration/test_queue_depth.py",
     "tests/integration/test_soft_limit.py",
     "tests/integration/test_soft_limit_points.py",

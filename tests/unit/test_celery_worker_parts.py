@@ -108,6 +108,9 @@ class Told:
     def failed(self, request: Any, error: object) -> None:
         self.said.append(("failed", str(error)))
 
+    def not_run(self, request: Any) -> None:
+        self.said.append(("not run", request.name))
+
     def cancelled(self, request: Any) -> None:
         self.said.append(("cancelled", request.name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,9 @@ from otel_taskmon import endings, messages
             "pool process ended: exit code 1",
         ),
         (WorkerLostError("SystemExit('password=hunter2')"), "LOST", "the task raised SystemExit"),
+        (WorkerLostError("CancelledError('hunter2')"), "LOST", "the task raised CancelledError"),
         (WorkerLostError("something new"), "LOST", "pool process ended: cause not known"),
+        (WorkerLostError("<a repr (hunter2)>"), "LOST", "pool process ended: cause not known"),
         (SystemExit("password=hunter2"), "LOST", "pool process ended: exit code 1"),
         (SystemExit(), "LOST", "pool process ended: exit code 0"),
         (KeyboardInterrupt(), "LOST", "the task raised KeyboardInterrupt"),
@@ -47,6 +50,17 @@ def test_what_the_pool_says(error: BaseException, state: str, reason: str) -> No
     assert (found.state, found.reason, found.is_error) == (state, reason, True)
     assert found.error is not error, "what was raised in the main process has only its frames"
     assert "hunter2" not in str(found.error)
+
+
+@pytest.mark.parametrize("error", [CancelledError(), GeneratorExit(), BaseException("theirs")])
+def test_what_is_no_exception_of_the_usual_kind_is_the_tasks_failure(error: BaseException) -> None:
+    found = endings.of_failure(error)
+    assert found == endings.Ending("FAILURE", f"the task raised {type(error).__name__}", error)
+
+
+def test_what_the_pool_takes_and_does_not_run() -> None:
+    again, invalid = endings.of_not_run({}), endings.of_not_run(None)
+    assert (again.state, again.is_error, invalid.state) == ("SUCCESS", False, "REJECTED")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from otel_taskmon.payload.quick import MOST_CHARACTERS, MOST_ITEMS, QuickJson
 from otel_taskmon.payload.redaction import Redactor
@@ -119,3 +121,35 @@ def test_a_container_that_holds_itself_ends() -> None:
     ring: list[Any] = []
     ring.append(ring)
     assert _quick(truncate_nested_data=False).text_of(ring) is None
+
+
+_words = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["password", "token=abc123", "Bearer abcdefghijkl", "4111111111111111", 'a"b', "a\\b", "\x7f", "ok"]
+    ),
+)
+_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _words),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.lists(inner, max_size=5).map(tuple),
+        st.dictionaries(_words, inner, max_size=5),
+    ),
+    max_leaves=20,
+)
+
+
+@given(_values, st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_whatever_the_value_the_text_is_the_writers_or_none(value: Any, flat: bool) -> None:
+    text = _quick(truncate_nested_data=flat).text_of(value)
+    assert text is None or (text, 0) == _written(value, truncate_nested_data=flat)
+
+
+@given(st.lists(_values, max_size=4), st.dictionaries(_words, _values, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_both_of_a_call_are_what_the_writer_says_of_each(args: list[Any], kwargs: dict[str, Any]) -> None:
+    texts = _quick().texts_of(args, kwargs, ())
+    if texts is not None:
+        assert [(text, 0) for text in texts] == [_written(args), _written(kwargs)]
