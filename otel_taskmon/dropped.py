@@ -81,4 +81,5 @@ class Dropped:
                 ],
             )
         source = Sources().packed(self._resource(), InstrumentationScope("otel_taskmon", __version__))
-        return outbox.append(Signal.METRICS, source, metric.SerializeToString())
+        # where there is no room for what is lost there would be none for the word of it, and this process may end
+        return outbox.append(Signal.METRICS, source, metric.SerializeToString(), over_bound=True)

@@ -154,13 +154,16 @@ class Outbox:
         """Names the folder of this process; another one in a forked process that ships for itself."""
         return self._boot
 
-    def append(self, signal: Signal, source: bytes, body: bytes) -> bool:
-        """Keep one serialised record (see ``encode``, ``source``); False when it was lost, and counted."""
+    def append(self, signal: Signal, source: bytes, body: bytes, *, over_bound: bool = False) -> bool:
+        """Keep one serialised record (see ``encode``, ``source``); False when it was lost, and counted.
+
+        ``over_bound``: see ``Writer.append``.
+        """
         if self._pid != os.getpid():  # a fork that Python did not see
             self._after_fork()
         if self._wanted and self._shipping is None:
             self._start()
-        return self._writer.append(signal, source, body)
+        return self._writer.append(signal, source, body, over_bound=over_bound)
 
     def lose(self, signal: Signal) -> None:
         """Count a record that could not even be serialised."""

@@ -88,8 +88,11 @@ class Writer:
         """Records per signal that this process could not keep, since it began."""
         self._told = [0] * len(Signal)
 
-    def append(self, signal: Signal, source: bytes, body: bytes) -> bool:
-        """Keep one serialised record; ``source`` is a packed source. False when it was not kept, but counted."""
+    def append(self, signal: Signal, source: bytes, body: bytes, *, over_bound: bool = False) -> bool:
+        """Keep one serialised record; ``source`` is a packed source. False when it was not kept, but counted.
+
+        ``over_bound``: also where the outbox holds as much as it may; for the few bytes that tell of a loss.
+        """
         with self._lock:
             size = len(body)
             if size > MAX_RECORD_BYTES:
@@ -115,7 +118,7 @@ class Writer:
                     return True
             if self._memory.records and not self._empty_memory(now):
                 return self._remember(signal, source, body)
-            if self._share < size and not self._get_share(size, now):
+            if self._share < size and not over_bound and not self._get_share(size, now):
                 return self._lose(signal)
             if self._write(signal, source, body, now) or self._send(signal, source, body):
                 return True

@@ -140,6 +140,27 @@ def test_beat(broker: Broker, tmp_path: Path, embedded: bool) -> None:
         assert sent - 1 <= len(sink.publishes()) + waiting_records(tmp_path) <= sent
 
 
+def span_ids(sink: OtlpSink) -> set[str]:
+    """Of all spans that were taken."""
+    return {span.span_id for one in sink.received if one.path == "/v1/traces" for span in decode(one.body)}
+
+
+def overflowed(sink: OtlpSink) -> int:
+    """Spans that were lost for lack of room, as told: the last word of each boot."""
+    told: dict[str, int] = {}
+    for one in list(sink.received):
+        if one.path != "/v1/metrics":
+            continue
+        for resource in ExportMetricsServiceRequest.FromString(one.body).resource_metrics:
+            for metric in resource.scope_metrics[0].metrics:
+                assert metric.name == semconv.DROPPED
+                for point in metric.sum.data_points:
+                    said = {a.key: a.value.string_value for a in point.attributes}
+                    if (said[semconv.SIGNAL], said[semconv.REASON]) == ("traces", "overflow"):
+                        told[said[semconv.BOOT_ID]] = point.as_int
+    return sum(told.values())
+
+
 def test_what_overflows_is_counted_and_told(broker: Broker, tmp_path: Path) -> None:
     """Ten times what may wait, while nobody takes it: the oldest come, and the number of the others."""
     up = False
@@ -160,35 +181,41 @@ def test_what_overflows_is_counted_and_told(broker: Broker, tmp_path: Path) -> N
             wait_until(mark.exists, "300 publishes", context=publisher.output)
             up = True
 
-            def accepted() -> list[str]:
-                posted = list(sink.received)
-                return [span.name for one in posted if one.path == "/v1/traces" for span in decode(one.body)]
-
-            def told() -> dict[tuple[str, str], int]:
-                """By (signal, reason), the last that was told."""
-                found: dict[tuple[str, str], int] = {}
-                for one in list(sink.received):
-                    if one.path != "/v1/metrics":
-                        continue
-                    for resource in ExportMetricsServiceRequest.FromString(one.body).resource_metrics:
-                        for metric in resource.scope_metrics[0].metrics:
-                            assert metric.name == semconv.DROPPED
-                            for point in metric.sum.data_points:
-                                said = {a.key: a.value.string_value for a in point.attributes}
-                                found[said[semconv.SIGNAL], said[semconv.REASON]] = point.as_int
-                return found
-
-            wait_until(lambda: told(), "the count", context=publisher.output)
+            wait_until(lambda: overflowed(sink), "the count", context=publisher.output)
             (tmp_path / "published.go").touch()
             assert publisher.process.wait(30) == 0
-        lost = told()["traces", "overflow"]
-        names = set()
-        for one in sink.received:
-            if one.path == "/v1/traces":
-                names |= {span.span_id for span in decode(one.body)}
+        lost, names = overflowed(sink), span_ids(sink)
         assert lost > 100
         assert len(names) + lost == 300
         assert "holds as much as it may" in publisher.output()
+
+
+def test_what_overflowed_in_a_program_that_has_ended_is_told_all_the_same(
+    broker: Broker, tmp_path: Path
+) -> None:
+    up = False
+    publish = "for n in range(1000): echo.delay('x' * 500, n=n)"
+    with OtlpSink(answer=lambda: 200 if up else 503) as sink:
+        environment = worker_environment(broker.url[:-1] + "9", sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
+        # its thread has met the full outbox before the end
+        run_publisher(tmp_path, environment, f"import time\n{publish}\ntime.sleep(1.5)\n{publish}")
+        up = True
+        go = tmp_path / "go"
+        waiting = f"import pathlib, time\necho.delay()\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)"
+        with Child(
+            [sys.executable, "-c", f"from tests.apps.shop import *\n{waiting}"],
+            tmp_path / "next.log",
+            env=with_outbox(tmp_path, environment),
+        ) as publisher:
+            wait_until(
+                lambda: len(span_ids(sink)) + overflowed(sink) == 2001,
+                "all 2001 publishes, taken or told as lost",
+                timeout=30,
+                context=lambda: f"{len(span_ids(sink))} taken, {overflowed(sink)} lost\n{publisher.output()}",
+            )
+            go.touch()
+            assert publisher.process.wait(30) == 0
+        assert overflowed(sink) > 300
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

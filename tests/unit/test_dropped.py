@@ -62,14 +62,22 @@ def test_only_after_a_loss_and_only_when_it_grew(tmp_path: Path, monkeypatch: py
     assert told(tmp_path)[2:] == [{("traces", "overflow"): 1, ("logs", "overflow"): 2}]
 
 
-def test_what_could_not_be_told_is_told_later(tmp_path: Path) -> None:
+def test_a_loss_is_told_where_there_is_no_room_for_more(tmp_path: Path) -> None:
     box = Outbox.for_process(directory=tmp_path, boot="ab12", max_bytes=1)
     teller = dropped.Dropped(Boot(worker="celery@tests"), Resource.get_empty)
-    box.lose(Signal.TRACES)
+    assert not box.append(Signal.TRACES, b"source", b"x" * 10)
     teller.tell(box)
-    assert told(tmp_path) == [], "there is no room for it"
-    assert box.lost()["metrics"] == 1
-    roomy = Outbox.for_process(directory=tmp_path, boot="ab12")
-    roomy.lose(Signal.TRACES)
-    teller.tell(roomy, last=True)
     assert told(tmp_path) == [{("traces", "overflow"): 1}]
+
+
+def test_what_could_not_be_told_is_told_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Outbox.for_process(directory=tmp_path, boot="ab12")
+    teller = dropped.Dropped(Boot(worker="celery@tests"), Resource.get_empty)
+    box.lose(Signal.TRACES)
+    with monkeypatch.context() as patched:
+        patched.setattr("otel_taskmon.outbox.writer.MAX_RECORD_BYTES", 1)
+        teller.tell(box)
+    assert told(tmp_path) == []
+    assert box.lost()["metrics"] == 1
+    teller.tell(box, last=True)
+    assert told(tmp_path) == [{("traces", "overflow"): 1, ("metrics", "overflow"): 1}]
