@@ -24,7 +24,7 @@ from bench.generate import (
     Generated,
     load,
     load_queue_samples,
-    merge_old,
+    merge,
     settle,
     sizes,
 )
@@ -105,9 +105,9 @@ def _filled(folder: Path, tasks: int, days: int, raw: bool) -> Iterator[Loaded]:
             if manifest.loaded < tasks:
                 _load(store, folder, manifest)
                 load_queue_samples(admin, days, manifest.end_ns)
-                merge_old(admin)
             else:
                 print(f"found {manifest.described()}, loaded in {manifest.seconds:.0f} s")
+            merge(admin)
             print(settle(admin))
             for table, rows, size in sizes(admin)[:6]:
                 print(f"  {table:<28}{rows:>12,} rows {size / 1e6:>9.1f} MB")

@@ -13,7 +13,7 @@ import argparse
 from datetime import timedelta
 from pathlib import Path
 
-from bench.generate import LOAD_SECONDS, merge_old
+from bench.generate import LOAD_SECONDS, merge
 from bench.loaded_store import Loaded, loaded_store
 from bench.timing import Question, compare, machine
 from otel_taskmon.queries.connection import Client, connect
@@ -44,7 +44,7 @@ def compute_hours(loaded: Loaded) -> None:
     minutes for what is new."""
     with connect(loaded.store.url, "admin", loaded.store.admin_password, read_seconds=LOAD_SECONDS) as admin:
         _compute(admin, "celery_task_stats_1h", "sum(runs)")
-        merge_old(admin)
+        merge(admin)
         _compute(admin, "celery_task_stats_1d", "uniqExact(day)")
         admin.run("OPTIMIZE TABLE otel.celery_task_stats_1d FINAL")
 

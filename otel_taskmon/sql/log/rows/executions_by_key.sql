@@ -30,7 +30,7 @@ SELECT
     trace_id,
     execution_id
 FROM otel.celery_task_runs AS r FINAL
-WHERE
+PREWHERE  -- of the key's columns only, which no later report of the row can change
     (first_published_at, task_id) IN (
         --: given_keys
     )
