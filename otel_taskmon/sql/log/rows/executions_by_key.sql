@@ -1,4 +1,5 @@
--- The rows of one page with one row per execution.
+-- The rows of one page with one row per execution. PREWHERE is of the key's columns only, which no later report of a row
+-- can change.
 SELECT
     task_id,
     task_name,
@@ -30,7 +31,7 @@ SELECT
     trace_id,
     execution_id
 FROM otel.celery_task_runs AS r FINAL
-PREWHERE  -- of the key's columns only, which no later report of the row can change
+PREWHERE
     (first_published_at, task_id) IN (
         --: given_keys
     )
