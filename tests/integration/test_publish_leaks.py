@@ -113,7 +113,7 @@ def test_failed_publishes_leave_nothing_behind(tmp_path: Path) -> None:
     assert (said["many"]["publishes"], said["many"]["on task"]) == (0, 0)
     assert said["many"]["in current context"] == 0
     # caches that fill late; one object left by one way of the five would be a fifth of all
-    assert said["grown"] < 100 + (PUBLISHES - WARM_UP) / 100, said["of"]
+    assert said["grown"] < 200 + (PUBLISHES - WARM_UP) / 100, said["of"]
     # none has a parent left over from one before it
     assert len(publishes) == PUBLISHES
     assert {(span.parent_span_id, span.status) for span in publishes} == {("", "ERROR")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from celery import Celery
 from celery.result import AsyncResult
 
+from otel_taskmon import semconv
 from tests.support.processes import Child
 from tests.support.workers import start_worker, with_outbox
 
@@ -24,9 +26,17 @@ class Faults:
         self._main_report = main_report
         self._app = Celery("sender", broker=url, backend=url, set_as_current=False)
         self._app.conf.task_default_queue = "faults"
+        self.stamped = False
+        """Whether messages are as a publisher with otel-taskmon makes them."""
 
     def send(self, name: str, *args: Any, **kwargs: Any) -> AsyncResult:
-        return self._app.send_task(f"faults.{name}", args, kwargs)
+        now = time.time_ns()
+        headers = {
+            "traceparent": f"00-{now:032x}-{now:016x}-01",
+            semconv.HEADER_FIRST_PUBLISHED_AT: now,
+            semconv.HEADER_PUBLISHED_AT: now,
+        }
+        return self._app.send_task(f"faults.{name}", args, kwargs, headers=headers if self.stamped else None)
 
     def run(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The result of the task ``faults.<name>``; of one that failed, its exception."""
