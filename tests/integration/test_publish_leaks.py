@@ -1,6 +1,6 @@
 """Publishes that fail one after the other leave nothing open and nothing behind in the publisher.
 
-``FAILED_PUBLISHES`` says how many (default 1 000; ``make test-publish-leaks``: 10 000, a few minutes); ``pytest -s``
+``FAILED_PUBLISHES`` says how many (default 2 000; ``make test-publish-leaks``: 10 000, a few minutes); ``pytest -s``
 shows the figures.
 """
 
@@ -17,7 +17,7 @@ from tests.support.workers import run_publisher, worker_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-PUBLISHES = int(os.environ.get("FAILED_PUBLISHES", "1000"))
+PUBLISHES = int(os.environ.get("FAILED_PUBLISHES", "2000"))
 WARM_UP = 500
 """Before these, caches fill, connections are tried and threads start."""
 
