@@ -35,6 +35,7 @@ MATRIX: dict[str, dict[str, int]] = {
     "/login": {"nobody": 200, "viewer": 303, "operator": 303, "admin": 303},
     "/": LOGGED_IN,
     "/task?id=x": LOGGED_IN,
+    "/overview": {"nobody": 401, "viewer": 307, "operator": 307, "admin": 307},
     "/tasks": LOGGED_IN,
     "/reports?report=tasks_top_failed": LOGGED_IN,
     "/statistics": LOGGED_IN,

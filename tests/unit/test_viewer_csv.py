@@ -120,3 +120,10 @@ def test_routes_stand_under_the_base_path() -> None:
     assert get(app, "/viewer/healthz").text == '{"status":"ok"}'
     assert get(app, "/viewer/api/export.csv").status == 503
     assert get(app, "/api/export.csv").status == 404
+
+
+def test_the_start_page_has_a_name_too() -> None:
+    app = Starlette(routes=routes("/viewer", _away))
+    found = get(app, "/viewer/overview", "range=1h&app=mails")
+    assert (found.status, found.headers["location"]) == (307, "/viewer/?range=1h&app=mails")
+    assert get(app, "/viewer/overview").headers["location"] == "/viewer/"

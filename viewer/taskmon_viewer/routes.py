@@ -1,4 +1,4 @@
-"""What the viewer serves beside its pages: the log as CSV, and a sign of life."""
+"""What the viewer serves beside its pages: the log as CSV, a sign of life, and the start page by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from otel_taskmon.errors import QueryFailed, StoreUnavailable
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 EXPORT_PATH = "/api/export.csv"
 HEALTH_PATH = "/healthz"
+OVERVIEW_PATH = "/overview"
+"""Streamlit knows its start page only as ``/``; every other page has a name, so people try this one."""
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon"}
 RETRY_SECONDS = 5
 
@@ -43,9 +45,14 @@ def routes(base_path: str, client: Callable[[], Client]) -> list[BaseRoute]:
     async def export(request: Request) -> Response:
         return await _export(request, client)
 
+    async def overview(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{base_path}/?{query}" if query else f"{base_path}/")
+
     return [
         Route(f"{base_path}{EXPORT_PATH}", export, methods=["GET"]),
         Route(f"{base_path}{HEALTH_PATH}", _health, methods=["GET"]),
+        Route(f"{base_path}{OVERVIEW_PATH}", overview, methods=["GET"]),
     ]
 
 
