@@ -86,6 +86,14 @@ def lost_at_ns(request: Any, now_ns: int) -> int:
     return now_ns - max(0, int((time.monotonic() - lost[0]) * 1e9))
 
 
+def skips_second_delivery(request: Any) -> bool:
+    """Whether Celery does not run a task that is delivered again once it has succeeded, and this is such a delivery."""
+    return bool(
+        request.task.app.conf.worker_deduplicate_successful_tasks
+        and (request.delivery_info or {}).get("redelivered")
+    )
+
+
 def is_terminating() -> bool:
     """The worker is in a cold shutdown."""
     from celery.worker import state

@@ -62,11 +62,15 @@ def of_failure(error: object) -> Ending | None:
     return None
 
 
-def of_not_run(kwargs: object) -> Ending:
-    """The pool process took it and came back at once; Celery does so for two causes, and does not say which."""
-    if hasattr(kwargs, "items"):  # worker_deduplicate_successful_tasks: a second delivery
-        return Ending(states.SUCCESS, "had succeeded before, was not run again")
-    return Ending(states.REJECTED, "invalid message: Task keyword arguments is not a mapping")
+def of_not_run(kwargs: object, *, skips: bool) -> Ending | None:
+    """The pool came back from it with nothing and no runtime, and does not say why.
+
+    ``skips``: ``worker_deduplicate_successful_tasks`` is on, and this is a second delivery. None: the greenlet that ran
+    it was killed, which whoever had it killed tells.
+    """
+    if not hasattr(kwargs, "items"):
+        return Ending(states.REJECTED, "invalid message: Task keyword arguments is not a mapping")
+    return Ending(states.SUCCESS, "had succeeded before, was not run again") if skips else None
 
 
 def of_cancel(*, shutting_down: bool) -> Ending:

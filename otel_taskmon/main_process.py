@@ -145,7 +145,10 @@ class MainProcess:
 
     @safely("task not run")
     def not_run(self, request: Any) -> None:
-        self._end(request, endings.of_not_run(request.kwargs), ran=False)
+        skips = _celery_worker.skips_second_delivery(request)
+        ending = endings.of_not_run(request.kwargs, skips=skips)
+        if ending is not None:
+            self._end(request, ending, ran=False)
 
     @safely("task cancelled")
     def cancelled(self, request: Any) -> None:

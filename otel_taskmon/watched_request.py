@@ -48,6 +48,8 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
 
     taskmon: Watcher
     taskmon_stored = False
+    taskmon_ending = False
+    """Somebody has it ended: what the pool then says of it is not its own end."""
 
     def on_accepted(self, *args: Any, **kwargs: Any) -> Any:
         token = _handled.set(self)  # a task that was terminated before it began is revoked in here
@@ -65,7 +67,7 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
             self.taskmon.failed(self, said.exception)
         elif isinstance(said, tuple) and len(said) == 3:
             failed, _, seconds = said
-            if not failed and seconds is None:
+            if not failed and seconds is None and not self.taskmon_ending:
                 self.taskmon.not_run(self)
         return super().on_success(*args, **kwargs)
 
@@ -95,6 +97,7 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
             _handled.reset(token)
 
     def terminate(self, *args: Any, **kwargs: Any) -> Any:
+        self.taskmon_ending = True
         token = _handled.set(self)
         try:
             return super().terminate(*args, **kwargs)
@@ -103,6 +106,7 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery ships no types
 
     def cancel(self, *args: Any, **kwargs: Any) -> Any:
         """Celery cancels at a cold shutdown and when the broker is gone."""
+        self.taskmon_ending = True
         try:
             answer = super().cancel(*args, **kwargs)
         except NotImplementedError:  # threads and solo: it goes on, and ends in its own way

@@ -57,6 +57,30 @@ def test_the_other_pools_say_the_same(broker: Broker, tmp_path: Path, pool: str)
     assert [run.attributes[semconv.RESULT] for (run,) in many] == [str(2 * n) for n in range(20)]
 
 
+TERMINATE = """
+import time
+running = pause.delay(60)
+while not any(tasks for tasks in (app.control.inspect(timeout=0.5).active() or {}).values()):
+    time.sleep(0.05)
+app.control.revoke(running.id, terminate=True)
+answer(running.id)
+"""
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet"])
+def test_a_task_that_is_terminated_in_its_greenlet_is_revoked(
+    broker: Broker, tmp_path: Path, pool: str
+) -> None:
+    """The pool comes back from a killed greenlet as from a task that it skipped."""
+    with OtlpSink() as sink:
+        environment = worker_environment(broker.url[:-1] + "2", sink.url)
+        with start_worker(tmp_path, environment, pool=pool, name=pool) as worker:
+            task_id = run_publisher(tmp_path, environment, TERMINATE)
+            runs = sink.wait_for_runs(task_id, 2, context=worker.output)
+    (ended,) = (run for run in runs if not run.attributes.get(semconv.TORN))
+    assert (ended.state, ended.attributes[semconv.REASON]) == ("REVOKED", "terminated by SIGTERM")
+
+
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "gevent", "eventlet"])
 def test_a_warm_shutdown_sends_what_is_left(broker: Broker, tmp_path: Path, pool: str) -> None:
     """Sending every minute only: what arrives was flushed."""

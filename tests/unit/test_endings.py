@@ -59,8 +59,11 @@ def test_what_is_no_exception_of_the_usual_kind_is_the_tasks_failure(error: Base
 
 
 def test_what_the_pool_takes_and_does_not_run() -> None:
-    again, invalid = endings.of_not_run({}), endings.of_not_run(None)
+    again, invalid = endings.of_not_run({}, skips=True), endings.of_not_run(None, skips=False)
+    assert again is not None
+    assert invalid is not None
     assert (again.state, again.is_error, invalid.state) == ("SUCCESS", False, "REJECTED")
+    assert endings.of_not_run({}, skips=False) is None, "a greenlet that was killed"
 
 
 @pytest.mark.parametrize(
