@@ -194,14 +194,24 @@ def test_what_overflowed_in_a_program_that_has_ended_is_told_all_the_same(
     broker: Broker, tmp_path: Path
 ) -> None:
     up = False
-    publish = "for n in range(1000): echo.delay('x' * 500, n=n)"
+    # after the first half the word of its loss takes what room is left
+    publish = """
+from otel_taskmon.outbox import outbox
+from tests.support.waiting import wait_until
+for half in range(2):
+    for n in range(1000): echo.delay("x" * 500, n=n)
+    (box,) = outbox._all
+    wait_until(lambda: box.lost()["traces"] == box._writer.lost[0] > 0, "the thread to count all losses")
+"""
     with OtlpSink(answer=lambda: 200 if up else 503) as sink:
         environment = worker_environment(broker.url[:-1] + "9", sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
-        # its thread has met the full outbox before the end
-        run_publisher(tmp_path, environment, f"import time\n{publish}\ntime.sleep(1.5)\n{publish}")
+        run_publisher(tmp_path, environment, publish)
         up = True
         go = tmp_path / "go"
-        waiting = f"import pathlib, time\necho.delay()\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)"
+        waiting = (
+            "import pathlib\nfrom tests.support.waiting import wait_until\necho.delay()\n"
+            f"wait_until(pathlib.Path({str(go)!r}).exists, 'the word to end', timeout=60)"
+        )
         with Child(
             [sys.executable, "-c", f"from tests.apps.shop import *\n{waiting}"],
             tmp_path / "next.log",

@@ -58,10 +58,10 @@ def test_the_other_pools_say_the_same(broker: Broker, tmp_path: Path, pool: str)
 
 
 TERMINATE = """
-import time
+from tests.support.waiting import wait_until
 running = pause.delay(60)
-while not any(tasks for tasks in (app.control.inspect(timeout=0.5).active() or {}).values()):
-    time.sleep(0.05)
+inspect = app.control.inspect(timeout=0.5)
+wait_until(lambda: any((inspect.active() or {}).values()), "the task to run", timeout=30)
 app.control.revoke(running.id, terminate=True)
 answer(running.id)
 """
