@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
@@ -20,6 +21,7 @@ from otel_taskmon.demo.broker import Broker
 from tests.support import otlp_strategies as otlp
 from tests.support.both_ways import COLLECTED, RECEIVED, TABLES, BothWays, both_ways
 from tests.support.collector import BUILD_TIMEOUT, collector_program
+from tests.support.databases import own_database
 from tests.support.http import post
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
@@ -79,7 +81,7 @@ def test_generated_requests_give_equal_rows(
 def test_what_real_workers_sent_gives_equal_rows(ways: BothWays, broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "5",
+            own_database(broker),
             sink.url,
             OTEL_SERVICE_NAME="recorded",
             TASKMON_OUTBOX_DIR=str(tmp_path / "outbox"),
@@ -107,12 +109,28 @@ def test_the_differences_that_remain_are_those_of_the_readme(ways: BothWays) -> 
     ways.send("/v1/traces", request.SerializeToString().replace(b"x-here", b"\xff-here"))
     shown = "SELECT SpanAttributes['numbers'], hex(SpanName) FROM otel.otel_traces WHERE ServiceName = 'different' AND "
 
-    def one(where: str) -> list[str]:
-        return post(ways.store.url, shown + where).data.decode().rstrip("\n").split("\t")
+    def one(select: str, where: str) -> list[str]:
+        return post(ways.store.url, select + where).data.decode().rstrip("\n").split("\t")
 
-    wait_until(lambda: len(one(COLLECTED)) == 2, "the Collector's row", context=ways.collector.child.output)
-    assert one(RECEIVED) == ['["NaN",7]', "\ufffd-here".encode().hex().upper()]
-    assert one(COLLECTED) == ["", b"\xff-here".hex().upper()]
+    wait_until(
+        lambda: len(one(shown, COLLECTED)) == 2, "the Collector's row", context=ways.collector.child.output
+    )
+    assert one(shown, RECEIVED) == ['["NaN",7]', "\ufffd-here".encode().hex().upper()]
+    assert one(shown, COLLECTED) == ["", b"\xff-here".hex().upper()]
+
+    summaries = ExportMetricsServiceRequest()
+    of_resource = summaries.resource_metrics.add()
+    of_resource.resource.attributes.append(text("service.name", "different"))
+    metric = of_resource.scope_metrics.add().metrics.add(name="zeros")
+    point = metric.summary.data_points.add(time_unix_nano=time.time_ns(), sum=-0.0)
+    point.quantile_values.add(quantile=0.5, value=-0.0)
+    ways.send("/v1/metrics", summaries.SerializeToString())
+    sums = "SELECT Sum, ValueAtQuantiles.Value FROM otel.otel_metrics_summary WHERE ServiceName = 'different' AND "
+    wait_until(
+        lambda: len(one(sums, COLLECTED)) == 2, "the Collector's point", context=ways.collector.child.output
+    )
+    assert one(sums, RECEIVED) == ["-0", "[-0]"]
+    assert one(sums, COLLECTED) == ["0", "[0]"]
 
 
 def text(key: str, value: str) -> KeyValue:

@@ -24,7 +24,11 @@ TABLES = tuple(table.name for table in RAW_TABLES)
 _COLUMNS = {
     # the Collector adds the name as an attribute too (otel-collector.yaml says why)
     "otel_logs": "* EXCEPT (RequestId, IngestedAt) REPLACE "
-    "(mapFilter((k, v) -> k != 'event.name', LogAttributes) AS LogAttributes)"
+    "(mapFilter((k, v) -> k != 'event.name', LogAttributes) AS LogAttributes)",
+    # the Collector leaves such numbers out when they equal zero, and with them a zero's sign
+    "otel_metrics_summary": "* EXCEPT (RequestId, IngestedAt) REPLACE (Sum + 0. AS Sum, "
+    "arrayMap(v -> v + 0., ValueAtQuantiles.Value) AS `ValueAtQuantiles.Value`, "
+    "arrayMap(v -> v + 0., ValueAtQuantiles.Quantile) AS `ValueAtQuantiles.Quantile`)",
 }
 _ALL_OURS = "* EXCEPT (RequestId, IngestedAt)"
 
