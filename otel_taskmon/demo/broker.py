@@ -49,8 +49,8 @@ def find_server() -> str | None:
     return str(get_binary_path())
 
 
-def start_broker(directory: Path, port: int = 0) -> Broker:
-    """Start a broker without persistence in ``directory``; ``port`` 0 takes a free one.
+def start_broker(directory: Path, port: int = 0, databases: int = 16) -> Broker:
+    """Start a broker of ``databases`` databases, without persistence, in ``directory``; ``port`` 0 takes a free one.
 
     Raises TaskmonError when no server program is installed or it does not answer within 10 s.
     """
@@ -64,7 +64,19 @@ def start_broker(directory: Path, port: int = 0) -> Broker:
     log = directory / "broker.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [
+                program,
+                "--port",
+                str(port),
+                "--bind",
+                "127.0.0.1",
+                "--databases",
+                str(databases),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -21,6 +21,7 @@ from otel_taskmon.queries.report_model import ReportFilter, ReportKey
 from otel_taskmon.queries.reports import ask_report
 from otel_taskmon.queries.statistics import statistics
 from tests.aa_taskmonitor import environment
+from tests.support.databases import own_database
 from tests.support.processes import Child
 from tests.support.store import running_store
 from tests.support.waiting import wait_until
@@ -74,7 +75,7 @@ class Both:
 @pytest.fixture(scope="module")
 def both(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("both")
-    url = broker.url[:-1] + "12"
+    url = own_database(broker)
     python = environment.prepare()
     with running_store(folder) as store, connect(store.url) as client:
         variables = environment.variables(url, folder / "aa.sqlite3")

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from otel_taskmon.demo.broker import Broker
 from tests.instrumentations.packages import prepare
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.store import running_store
@@ -28,8 +29,6 @@ from tests.support.zero_code import COMMAND, install
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 APP = "tests.apps.beside"
-DATABASES = {"own provider": "13"}
-"""Of all workers in one database one counts the queues."""
 PUBLISH = """
 from django.test import Client
 answer({name: Client().get(f"/publish/{name}").content.decode() for name in ("work", "fails", "killed")})
@@ -106,7 +105,7 @@ def worker(
 ) -> Iterator[tuple[Child, dict[str, str]]]:
     """It, and what a publisher needs to know."""
     environment = worker_environment(
-        broker.url[:-1] + DATABASES.get(mode, "14"),
+        own_database(broker),
         otlp_url,
         DJANGO_SETTINGS_MODULE="tests.apps.beside_settings",
         TASKMON_QUEUE_DEPTH_INTERVAL_S="0.5",

@@ -15,6 +15,7 @@ from otel_taskmon.broker import Reading, Wanted, connect
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.payload import PayloadEncoder
 from otel_taskmon.settings import Settings
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
@@ -51,7 +52,7 @@ def test_no_byte_holds_the_secret(broker: Broker, tmp_path: Path, setup: str) ->
     secret = "cnry" + secrets.token_hex(12)
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "5",
+            own_database(broker),
             sink.url,
             SHOP_SETUP=setup,
             SHOP_SECRET=secret,
@@ -84,7 +85,7 @@ def test_no_byte_holds_the_secret(broker: Broker, tmp_path: Path, setup: str) ->
 
 def test_the_list_of_waiting_messages_holds_no_secret(broker: Broker, tmp_path: Path) -> None:
     """Who reads the queue knows no signatures: the publisher says which positions are secret."""
-    secret, url = "cnry" + secrets.token_hex(12), broker.url[:-1] + "5"
+    secret, url = "cnry" + secrets.token_hex(12), own_database(broker)
     with OtlpSink() as sink:
         environment = worker_environment(url, sink.url, SHOP_SECRET=secret)
         run_publisher(
@@ -112,7 +113,7 @@ def test_the_stock_instrumentation_alone_does_leak(broker: Broker, tmp_path: Pat
     secret = "cnry" + secrets.token_hex(12)
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "5", sink.url, SHOP_SETUP="stock", SHOP_SECRET=secret
+            own_database(broker), sink.url, SHOP_SETUP="stock", SHOP_SECRET=secret
         )
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             task_id = run_publisher(tmp_path, environment, "answer(leak_in_error.delay().id)")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
@@ -39,7 +40,7 @@ Ended = tuple[dict[str, tuple[str, Any]], OtlpSink, Child]
 def ended(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     directory = tmp_path_factory.mktemp("odd")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "15", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(directory, environment, concurrency=1, app=APP, name="odd", queues="odd") as worker:
             said = run_publisher(directory, environment, PUBLISH, app=APP)
             sink.wait_for_runs(said["fine"][0], context=worker.output)
@@ -97,7 +98,7 @@ def test_a_thousand_greenlets(broker: Broker, tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     code = "rs = [tiny.delay(n) for n in range(1000)]\nanswer([[r.id, r.get(60)] for r in rs])"
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "6", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         silent = {**environment, "TASKMON_ENABLED": "false"}
         with start_worker(
             tmp_path, environment, pool="gevent", concurrency=1000, app=APP, name="odd", queues="odd"

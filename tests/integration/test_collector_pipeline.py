@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from otel_taskmon.demo.broker import Broker
 from tests.support.collector import BUILD_TIMEOUT, TOKEN, Collector, collector_program, new_collector
+from tests.support.databases import own_database
 from tests.support.http import basic, post
 from tests.support.otlp_requests import run_spans
 from tests.support.store import Store, running_store
@@ -69,7 +70,7 @@ def test_a_workers_tasks_arrive_each_once_with_their_events(
     name = protocol.replace("/", "-")
     url = collector.url if name != "grpc" else f"http://127.0.0.1:{collector.grpc_port}"
     environment = worker_environment(
-        broker.url[:-1] + "4",
+        own_database(broker),
         url,
         OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
         OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{TOKEN}",

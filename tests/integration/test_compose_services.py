@@ -13,6 +13,7 @@ import pytest
 from otel_taskmon.demo.broker import Broker
 from tests.support.collector import BASE, CONFIG, collector_program, validate
 from tests.support.compose import ByHand, make_secrets
+from tests.support.databases import own_database
 from tests.support.processes import free_port
 from tests.support.store import running_store, start_store
 from tests.support.waiting import wait_until
@@ -46,7 +47,7 @@ def test_the_services_work_together(tmp_path: Path, broker: Broker) -> None:
         tmp_path,
         {
             "http://clickhouse:8123": store.url,
-            "redis://redis:6379/0": f"redis://127.0.0.1:{broker.port}/13",
+            "redis://redis:6379/0": own_database(broker),
             "http://otel-collector:4318": f"http://127.0.0.1:{ports['http']}",
             "http://otel-collector:13133": f"http://127.0.0.1:{ports['health']}",
             "http://127.0.0.1:8501": f"http://127.0.0.1:{ports['viewer']}",

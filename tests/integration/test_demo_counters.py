@@ -12,6 +12,7 @@ from redis import Redis
 
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.demo.counters import Counts, read_counts
+from tests.support.databases import own_database
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
 
@@ -36,7 +37,7 @@ for end in ends:
 
 
 def test_counters_hold_what_happened(broker: Broker, tmp_path: Path) -> None:
-    url = broker.url.removesuffix("/0") + "/9"
+    url = own_database(broker)
     env = {"SHOP_BROKER_URL": url, "TASKMON_ENABLED": "false"}
     worker = [sys.executable, "-m", "celery", "-A", "otel_taskmon.demo.shop", "worker", "-c", "2"]
     with (

@@ -12,6 +12,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import ROOT
 from tests.support.workers import run_publisher, start_worker, worker_environment
@@ -46,7 +47,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 def test_tasks_are_recorded_with_the_old_settings(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "6", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, app=PROJECT, name="django", queues="celery") as worker:
             good, bad = run_publisher(tmp_path, environment, PUBLISH, app=PROJECT)
             sink.wait_for_runs(good, 1, context=worker.output)
@@ -69,7 +70,7 @@ def test_tasks_are_recorded_with_the_old_settings(broker: Broker, tmp_path: Path
 
 def test_switched_off_by_the_old_name(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "6", sink.url, DJANGO_SHOP_OFF="1")
+        environment = worker_environment(own_database(broker), sink.url, DJANGO_SHOP_OFF="1")
         with start_worker(tmp_path, environment, app=PROJECT, name="django", queues="celery") as worker:
             run_publisher(tmp_path, environment, PUBLISH, app=PROJECT)
             worker.wait_for_output("succeeded in")

@@ -14,6 +14,7 @@ import pytest
 
 from otel_taskmon.doctor.probe import SPAN_NAME
 from tests.integration.test_cli_migrate import as_admin
+from tests.support.databases import own_database
 from tests.support.processes import ROOT, free_port
 from tests.support.rewriting_proxy import answering, rewriting
 from tests.support.store import Store
@@ -223,7 +224,7 @@ def test_what_an_environment_can_have_wrong(
 
 def test_the_broker_and_its_clock(store: Store, broker: Any) -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": store.otlp_url}
-    _, findings = doctor("--worker", "--url", store.url, CELERY_BROKER_URL=broker.url, **endpoint)
+    _, findings = doctor("--worker", "--url", store.url, CELERY_BROKER_URL=own_database(broker), **endpoint)
     level, text, _ = only(findings, "broker")
     assert level == "ok"
     assert "answers, and its clock is" in text

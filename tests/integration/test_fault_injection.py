@@ -12,6 +12,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.exceptions import TaskRevokedError
 
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.faults import Faults, faulty_worker
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
@@ -61,7 +62,7 @@ WRAPPED = {
 @pytest.fixture(scope="module")
 def faults(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
     directory = tmp_path_factory.mktemp("faults")
-    with OtlpSink() as sink, faulty_worker(directory, broker.url[:-1] + "12", sink.url) as worker:
+    with OtlpSink() as sink, faulty_worker(directory, own_database(broker), sink.url) as worker:
         yield worker
 
 
@@ -117,7 +118,7 @@ def test_a_failure_in_any_call_of_the_main_process(
 
 def test_every_hook_failing_every_time(broker: Broker, tmp_path: Path) -> None:
     """All ends that tasks come to, with nothing of ours working."""
-    url = broker.url[:-1] + "11"
+    url = own_database(broker)
     with OtlpSink() as sink, faulty_worker(tmp_path, url, sink.url, FAULTS_ALL="1") as faults:
         assert faults.run("work", 1) == [1]
         assert isinstance(faults.run("fail", 2), LookupError)

@@ -16,6 +16,7 @@ from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.model import TaskFilter, TaskRow
 from otel_taskmon.queries.tasks import list_tasks
 from tests.support import histories
+from tests.support.databases import own_database
 from tests.support.histories import Execution, History
 from tests.support.histories_otlp import Telling, requests
 from tests.support.otlp_sink import Event, OtlpSink, Span, decode, decode_logs
@@ -53,7 +54,7 @@ def by_name(events: Iterable[Event]) -> dict[str, Event]:
 
 def test_histories_are_told_in_the_words_of_real_workers(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "4", sink.url, ENDINGS_HEARTBEAT_S="0.3")
+        environment = worker_environment(own_database(broker), sink.url, ENDINGS_HEARTBEAT_S="0.3")
         with start_worker(tmp_path, environment, app=APP, name="shapes", concurrency=1) as worker:
             code = "answer([block.apply_async((1,), expires=600).id, block.apply_async((1,), expires=-1).id])"
             done, expired = run_publisher(tmp_path, environment, code, app=APP)
@@ -80,7 +81,7 @@ def test_histories_are_told_in_the_words_of_real_workers(broker: Broker, tmp_pat
 def test_a_worker_started_again_under_its_name_leaves_no_task_started(
     broker: Broker, store: Store, reader: Client, tmp_path: Path
 ) -> None:
-    environment = worker_environment(broker.url[:-1] + "5", store.otlp_url, ENDINGS_HEARTBEAT_S="0.5")
+    environment = worker_environment(own_database(broker), store.otlp_url, ENDINGS_HEARTBEAT_S="0.5")
 
     def task() -> TaskRow | None:
         return task_detail.find_task(reader, task_id)
@@ -119,7 +120,7 @@ def test_a_task_that_blocks_its_worker_is_not_called_lost(
 ) -> None:
     """For longer than three intervals, in a worker without a process for its tasks."""
     seen: dict[str, set[str]] = {}
-    environment = worker_environment(broker.url[:-1] + "6", store.otlp_url, ENDINGS_HEARTBEAT_S="1.5")
+    environment = worker_environment(own_database(broker), store.otlp_url, ENDINGS_HEARTBEAT_S="1.5")
     with ExitStack() as workers:
         for pool, queue in (("solo", "shop"), ("gevent", "mails")):
             workers.enter_context(

@@ -14,6 +14,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
@@ -77,7 +78,7 @@ def test_without_a_folder_all_arrives_also_of_killed_processes(
     up = False
 
     with OtlpSink(answer=lambda: 200 if up else 503) as sink:
-        environment = worker_environment(broker.url[:-1] + "7", sink.url, TASKMON_OUTBOX_DIR=str(no_folder))
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_OUTBOX_DIR=str(no_folder))
         with start_worker(tmp_path, environment, concurrency=2) as worker:
             ids = run_publisher(tmp_path, {**environment, "TASKMON_ENABLED": "false"}, RUN_20)
             all_ended(worker, 20)
@@ -103,7 +104,7 @@ def test_processes_that_run_one_task_each_leave_it_behind(
 
     with HttpSink() if protocol != "grpc" else GrpcSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "8",
+            own_database(broker),
             sink.url,
             TASKMON_OUTBOX_DIR=str(no_folder),
             OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
@@ -121,7 +122,7 @@ def test_a_disk_that_fills_and_is_free_again_loses_and_doubles_nothing(
     broker: Broker, tmp_path: Path, small_disk: Path
 ) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url, TASKMON_OUTBOX_DIR=str(small_disk))
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_OUTBOX_DIR=str(small_disk))
         silent = {**environment, "TASKMON_ENABLED": "false"}
         with start_worker(tmp_path, environment, concurrency=2) as worker:
             ids: list[str] = run_publisher(tmp_path, silent, RUN_20)

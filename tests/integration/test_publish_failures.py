@@ -8,6 +8,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import free_port
 from tests.support.workers import run_publisher, worker_environment
@@ -35,7 +36,7 @@ answer({"seen": seen, "current": trace.get_current_span().get_span_context().is_
 def test_a_publish_that_fails_before_any_signal_is_recorded(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
         gone = f"redis://127.0.0.1:{free_port()}/0"
-        environment = worker_environment(broker.url[:-1] + "4", sink.url, SHOP_BACKEND=gone)
+        environment = worker_environment(own_database(broker), sink.url, SHOP_BACKEND=gone)
         said = run_publisher(tmp_path, environment, FAILING)
         publishes = {span.task_id: span for span in sink.spans() if span.kind == "PRODUCER"}
         (users,) = [span for span in sink.spans() if span.name == "user span"]

@@ -9,6 +9,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, worker_environment
@@ -76,7 +77,7 @@ for _ in range(200):  # what a process that ended at once left on disk is shippe
 
 def test_each_publish_is_recorded_once(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "14", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         for name, program in PROGRAMS.items():
             run_publisher(tmp_path, environment, f"NAME = {name!r}\n{GIVEN}{program}")
         run_publisher(tmp_path, environment, LAST)

@@ -17,6 +17,7 @@ from redis import Redis
 from otel_taskmon import broker as brokers
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.queue_depth import QueueDepth
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child, free_port
 from tests.support.queued_messages import message, push
@@ -31,12 +32,14 @@ Gauge = tuple[str, str, int, int]
 
 
 @pytest.fixture
-def redis(broker: Broker) -> Iterator[Redis]:
-    client = Redis.from_url(broker.url)
-    client.flushdb()
-    yield client
-    client.flushdb()
-    client.close()
+def url(broker: Broker) -> str:
+    return own_database(broker)
+
+
+@pytest.fixture
+def redis(url: str) -> Iterator[Redis]:
+    with Redis.from_url(url) as client:
+        yield client
 
 
 class Kept:
@@ -73,13 +76,13 @@ def gauges(sink: OtlpSink) -> list[tuple[str, str, int]]:
     return found
 
 
-def test_samples_lie_between_independent_counts(broker: Broker, redis: Redis) -> None:
+def test_samples_lie_between_independent_counts(url: str, redis: Redis) -> None:
     """Under load, within the least and the most that was counted around each sample; exact when idle."""
     counts: list[tuple[int, int]] = []
     ended, counted = threading.Event(), threading.Event()
 
     def churn() -> None:
-        client = Redis.from_url(broker.url)
+        client = Redis.from_url(url)
         number = 0
         while not ended.is_set():
             number += 1
@@ -89,7 +92,7 @@ def test_samples_lie_between_independent_counts(broker: Broker, redis: Redis) ->
                 client.rpop("q")
 
     def count() -> None:
-        client = Redis.from_url(broker.url)
+        client = Redis.from_url(url)
         while not counted.is_set():
             with client.pipeline(transaction=True) as pipe:
                 for key in ("q", "q\x06\x163", "q\x06\x169"):
@@ -98,7 +101,7 @@ def test_samples_lie_between_independent_counts(broker: Broker, redis: Redis) ->
 
     threads = [threading.Thread(target=churn), threading.Thread(target=count)]
     kept = Kept()
-    sampling = sampler(broker.url, kept, "one", {"q", "idle"}, interval_s=0.05)
+    sampling = sampler(url, kept, "one", {"q", "idle"}, interval_s=0.05)
     push(redis, "idle", [message("a.b", "x")] * 7)
     try:
         for thread in threads:
@@ -125,11 +128,11 @@ def depths_of(kept: Kept, queue: str) -> list[tuple[int, int]]:
     ]
 
 
-def test_values_of_one_moment_have_one_time(broker: Broker, redis: Redis) -> None:
+def test_values_of_one_moment_have_one_time(url: str, redis: Redis) -> None:
     kept = Kept()
     now = time.time_ns()
     redis.lpush("q", message("a.b", "x", taskmon_published_at=now))
-    sampling = sampler(broker.url, kept, "one", {"q"}, interval_s=60)
+    sampling = sampler(url, kept, "one", {"q"}, interval_s=60)
     sampling.start()
     wait_until(lambda: len(kept.by["one"]) >= 3, "a sample")
     sampling.stop()
@@ -140,12 +143,12 @@ def test_values_of_one_moment_have_one_time(broker: Broker, redis: Redis) -> Non
     }  # fmt: skip
 
 
-def test_instrumentations_of_the_brokers_library_see_nothing_of_it(broker: Broker, redis: Redis) -> None:
+def test_instrumentations_of_the_brokers_library_see_nothing_of_it(url: str, redis: Redis) -> None:
     kept, seen = Kept(), []
 
     def connect() -> Any:
         seen.append(is_instrumentation_enabled())
-        return brokers.connect(broker.url)
+        return brokers.connect(url)
 
     sampling = QueueDepth(connect, lambda: {"q"}, kept.of("one"), 60)
     sampling.start()
@@ -155,9 +158,9 @@ def test_instrumentations_of_the_brokers_library_see_nothing_of_it(broker: Broke
     assert is_instrumentation_enabled(), "the process's own calls are"
 
 
-def test_one_of_two_counts_the_queues_of_both(broker: Broker, redis: Redis) -> None:
+def test_one_of_two_counts_the_queues_of_both(url: str, redis: Redis) -> None:
     kept = Kept()
-    first, second = sampler(broker.url, kept, "first", {"a"}), sampler(broker.url, kept, "second", {"b"})
+    first, second = sampler(url, kept, "first", {"a"}), sampler(url, kept, "second", {"b"})
     first.start()
     wait_until(lambda: kept.by["first"], "the first to sample")
     second.start()
@@ -184,12 +187,10 @@ def test_a_broker_that_comes_later_is_sampled_then(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_real_workers_and_the_next_when_the_holder_is_killed(
-    broker: Broker, redis: Redis, tmp_path: Path
-) -> None:
+def test_real_workers_and_the_next_when_the_holder_is_killed(url: str, redis: Redis, tmp_path: Path) -> None:
     push(redis, "quiet", [message("a.b", "x")] * 3)
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url, sink.url, TASKMON_QUEUE_DEPTH_INTERVAL_S="0.5")
+        environment = worker_environment(url, sink.url, TASKMON_QUEUE_DEPTH_INTERVAL_S="0.5")
         workers: list[Child] = []
         try:
             for pool, queues in (("gevent", "shop"), ("prefork", "shop,quiet-not-consumed,mails")):
@@ -224,11 +225,11 @@ def test_real_workers_and_the_next_when_the_holder_is_killed(
                 worker.stop()
 
 
-def test_samples_become_rows_of_the_table(broker: Broker, redis: Redis, tmp_path: Path) -> None:
+def test_samples_become_rows_of_the_table(url: str, redis: Redis, tmp_path: Path) -> None:
     published = time.time_ns() - 5 * 10**9
     push(redis, "mails", [message("a.b", "x", taskmon_published_at=published), message("a.b", "y")])
     with running_store(tmp_path) as store:
-        environment = worker_environment(broker.url, store.otlp_url, TASKMON_QUEUE_DEPTH_INTERVAL_S="0.5")
+        environment = worker_environment(url, store.otlp_url, TASKMON_QUEUE_DEPTH_INTERVAL_S="0.5")
         with (
             start_worker(tmp_path, environment, pool="solo", queues="shop") as worker,
             store.client() as client,
@@ -247,9 +248,9 @@ def test_samples_become_rows_of_the_table(broker: Broker, redis: Redis, tmp_path
             wait_until(lambda: rows() == expected, "both queues in the table", context=worker.output)
 
 
-def test_switched_off(broker: Broker, redis: Redis, tmp_path: Path) -> None:
+def test_switched_off(url: str, redis: Redis, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url, sink.url, TASKMON_QUEUE_DEPTH="false")
+        environment = worker_environment(url, sink.url, TASKMON_QUEUE_DEPTH="false")
         with start_worker(tmp_path, environment, pool="solo") as worker:
             wait_until(lambda: sink.received, "the worker's first event", context=worker.output)
             assert redis.keys("taskmon.*") == []

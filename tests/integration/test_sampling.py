@@ -10,6 +10,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.workers import run_publisher, start_worker, with_outbox, worker_environment
@@ -32,7 +33,7 @@ answer({
 def test_a_publisher_that_samples_nothing(broker: Broker, tmp_path: Path, of_worker: dict[str, str]) -> None:
     """As a web application does for nine requests in ten: its workers take its mark over."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "12", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(
             tmp_path,
             {**environment, **of_worker},
@@ -55,7 +56,7 @@ def test_with_a_provider_of_the_users_a_task_that_is_not_sampled_is_not_half_tol
 ) -> None:
     """Its end is dropped by the user's sampler: told of its start, it would seem to be lost."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "12", sink.url, SHOP_SETUP="provider before")
+        environment = worker_environment(own_database(broker), sink.url, SHOP_SETUP="provider before")
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             code = "answer(echo.delay(1).id if echo.delay(0).get(20) == 0 else None)"
             dropped = run_publisher(tmp_path, {**environment, **NOTHING}, code)
@@ -72,7 +73,7 @@ def test_without_code(broker: Broker, tmp_path: Path) -> None:
     """The provider and its sampler are the SDK's own there."""
     with OtlpSink() as sink:
         environment = {
-            **with_outbox(tmp_path, worker_environment(broker.url[:-1] + "12", sink.url)),
+            **with_outbox(tmp_path, worker_environment(own_database(broker), sink.url)),
             **install(tmp_path / "site"),
             **NOTHING,
             "OTEL_TRACES_EXPORTER": "taskmon",

@@ -9,6 +9,7 @@ import pytest
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
 from tests.support.conventions import documented, type_of
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
@@ -57,7 +58,7 @@ ALWAYS_ON_A_RUN = {
 def test_every_key_that_is_sent_is_documented_with_its_type(broker: Broker, tmp_path: Path) -> None:
     page = documented()
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment) as worker:
             ids = run_publisher(tmp_path, environment, PUBLISH)
             for task_id in ids:

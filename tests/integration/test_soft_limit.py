@@ -10,13 +10,14 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
 
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.processes import Child
 
 pytestmark = pytest.mark.integration
 
 
 def test_a_soft_limit_that_strikes_in_a_hook_ends_the_task(broker: Broker, tmp_path: Path) -> None:
-    url = broker.url.rsplit("/", 1)[0] + "/14"
+    url = own_database(broker)
     command = [
         sys.executable,
         "-m",

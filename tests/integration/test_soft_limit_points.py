@@ -13,6 +13,7 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.faults import faulty_worker
 from tests.support.otlp_sink import OtlpSink
 
@@ -38,7 +39,7 @@ def test_a_soft_limit_at_any_point_of_ours_ends_the_task(broker: Broker, tmp_pat
     with (
         OtlpSink() as sink,
         faulty_worker(
-            tmp_path, broker.url[:-1] + "13", sink.url, TASKMON_TRUNCATE_NESTED_DATA="false"
+            tmp_path, own_database(broker), sink.url, TASKMON_TRUNCATE_NESTED_DATA="false"
         ) as faults,
     ):
         # the first of a process passes more points; and the very first line of its first hook is not ours to keep
@@ -69,7 +70,7 @@ def test_a_soft_limit_while_the_task_publishes_ends_it(broker: Broker, tmp_path:
     with (
         OtlpSink() as sink,
         faulty_worker(
-            tmp_path, broker.url[:-1] + "13", sink.url, TASKMON_TRUNCATE_NESTED_DATA="false"
+            tmp_path, own_database(broker), sink.url, TASKMON_TRUNCATE_NESTED_DATA="false"
         ) as faults,
     ):
         count = faults.run_all("publishing", [plan(0, "publish", kind)] * 5)[-1][1]

@@ -22,6 +22,7 @@ from taskmon_viewer.access.users import User
 from taskmon_viewer.links import QUEUES_PAGE, TASK_PAGE
 from taskmon_viewer.queue_purge import PurgeRun
 from taskmon_viewer.queue_values import WAITING_COLUMNS
+from tests.support.databases import own_database
 from tests.support.processes import free_port
 from tests.support.queued_messages import ids, message, push
 from tests.support.store import Store, running_store
@@ -125,7 +126,7 @@ def test_filters_and_pages(store: Store, redis: Redis, queue: str) -> None:
 def test_the_longest_is_shown_first_and_kept_by_a_filter(
     store: Store, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = broker.url.removesuffix("/0") + "/9"
+    url = own_database(broker)
     monkeypatch.setenv("TASKMON_BROKER_URL", url)
     queue_cache.forget()
     kind: Any = Connection

@@ -8,6 +8,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.workers import run_publisher, start_worker, worker_environment
@@ -41,7 +42,7 @@ def ended(
 ) -> Iterator[tuple[dict[str, tuple[str, object]], OtlpSink, Child]]:
     directory = tmp_path_factory.mktemp("odd")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "10", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(directory, environment, concurrency=1, app=APP, name="odd", queues="odd") as worker:
             said = run_publisher(directory, environment, PUBLISH, timeout=90, app=APP)
             sink.wait_for_runs(said["fine"][0], context=worker.output)

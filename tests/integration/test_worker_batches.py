@@ -9,6 +9,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
@@ -30,7 +31,7 @@ Ended = tuple[dict[str, list[str]], OtlpSink]
 def ended(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     directory = tmp_path_factory.mktemp("batching")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "13", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(
             directory, environment, concurrency=1, app=APP, name="batching", queues="batching"
         ) as worker:

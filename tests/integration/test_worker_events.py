@@ -15,6 +15,7 @@ from otel_taskmon import __version__, semconv
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.queries.connection import connect
 from otel_taskmon.queries.queue_history import queue_workers
+from tests.support.databases import own_database
 from tests.support.otlp_sink import Event, OtlpSink, Span, decode, decode_logs
 from tests.support.store import Store
 from tests.support.waiting import wait_until
@@ -26,16 +27,12 @@ APP = "tests.apps.endings"
 BEAT = "0.3"
 
 
-@pytest.mark.parametrize(
-    ("pool", "database"), [("prefork", "10"), ("threads", "11"), ("solo", "12"), ("gevent", "9")]
-)
-def test_a_worker_tells_what_it_holds_and_runs(
-    broker: Broker, tmp_path: Path, pool: str, database: str
-) -> None:
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "gevent"])
+def test_a_worker_tells_what_it_holds_and_runs(broker: Broker, tmp_path: Path, pool: str) -> None:
     """In solo and gevent the task blocks the consumer, and the heartbeat goes on."""
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + database, sink.url, ENDINGS_HEARTBEAT_S=BEAT, ENDINGS_PREFETCH="4"
+            own_database(broker), sink.url, ENDINGS_HEARTBEAT_S=BEAT, ENDINGS_PREFETCH="4"
         )
         with start_worker(tmp_path, environment, pool=pool, app=APP, name="endings", concurrency=1) as worker:
             task = "busy" if pool == "gevent" else "pause"
@@ -111,7 +108,7 @@ def test_a_worker_tells_what_it_holds_and_runs(
 )
 def test_events_can_be_switched_off(broker: Broker, tmp_path: Path, switch: dict[str, str]) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "13", sink.url, **switch)
+        environment = worker_environment(own_database(broker), sink.url, **switch)
         with start_worker(tmp_path, environment, app=APP, name="endings", concurrency=1) as worker:
             task_id, lost = run_publisher(
                 tmp_path, environment, "answer([own_fine.delay().id, killed.delay(1).id])", app=APP
@@ -130,7 +127,7 @@ def test_the_tables_show_states_on_the_way_and_one_row_per_end(
     broker: Broker, store: Store, tmp_path: Path
 ) -> None:
     client = store.client()
-    environment = worker_environment(broker.url[:-1] + "14", store.otlp_url, ENDINGS_PREFETCH="4")
+    environment = worker_environment(own_database(broker), store.otlp_url, ENDINGS_PREFETCH="4")
 
     def state_of(task_id: str) -> str:
         rows = client.query(
@@ -228,7 +225,7 @@ def test_grpc_with_pool_processes_that_are_replaced(broker: Broker, tmp_path: Pa
     server.start()
     try:
         environment = worker_environment(
-            broker.url[:-1] + "15", f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
+            own_database(broker), f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
         )
         more = ["--max-tasks-per-child=1"]
         with start_worker(tmp_path, environment, app=APP, name="endings", more=more) as worker:
@@ -250,6 +247,6 @@ def test_grpc_with_pool_processes_that_are_replaced(broker: Broker, tmp_path: Pa
 
 def test_publishers_send_no_events(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "15", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         run_publisher(tmp_path, environment, "answer(echo.delay(1).id)", app=SHOP)
         assert {request.path for request in sink.received} == {"/v1/traces"}

@@ -9,6 +9,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink, Span
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
@@ -75,7 +76,7 @@ class Ended:
 def ended(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     directory = tmp_path_factory.mktemp("handlers")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "10", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(directory, environment, app=APP, name="handlers", queues="handlers") as worker:
             ids = run_publisher(directory, environment, PUBLISH, app=APP)
             sink.wait_for_runs(ids["on_retry"], 2, context=worker.output)

@@ -14,6 +14,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink, Span
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
@@ -97,7 +98,7 @@ class Endings:
 def shop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endings]:
     directory: Path = tmp_path_factory.mktemp("endings")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "7", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(directory, environment, app=APP, name="endings") as worker:
             known = f"import json\nSECRET, MARK = {SECRET!r}, {str(directory / 'mark')!r}\n"
             ids: dict[str, Any] = {}
@@ -280,7 +281,7 @@ def test_each_execution_has_one_report_and_no_byte_holds_the_secret(shop: Ending
 def test_threads_lose_executions_too(broker: Broker, tmp_path: Path) -> None:
     """There Celery itself never says that the task has ended."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "8", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, pool="threads", app=APP, name="endings") as worker:
             code = (
                 "ids = {'interrupted': interrupted.delay().id, 'sys_exit': sys_exit.delay(3).id,"
@@ -299,7 +300,7 @@ def test_threads_lose_executions_too(broker: Broker, tmp_path: Path) -> None:
 
 def test_a_cold_shutdown_reports_what_it_cuts_off(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, app=APP, name="endings") as worker:
             task_id = run_publisher(tmp_path, environment, "answer(pause.delay(60).id)", app=APP)
             wait_until(
@@ -315,7 +316,7 @@ def test_a_cold_shutdown_reports_what_it_cuts_off(broker: Broker, tmp_path: Path
 def test_setups_of_users(broker: Broker, tmp_path: Path, setup: str) -> None:
     """With a provider of theirs the record goes there; a main process that is not instrumented reports nothing."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url, SHOP_SETUP=setup)
+        environment = worker_environment(own_database(broker), sink.url, SHOP_SETUP=setup)
         with start_worker(tmp_path, environment, app=SHOP, name="shop") as worker:
             code = "answer([interrupted.delay().id, echo.delay(1).id])"
             interrupted, echo = run_publisher(tmp_path, environment, code)
@@ -335,7 +336,7 @@ def test_a_provider_for_the_main_process_stays_out_of_the_way(broker: Broker, tm
     """A provider that is made for a record of the main process must not be the pool processes' global one."""
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "9", sink.url, SHOP_SETUP="ours", SHOP_PROVIDER_IN_POOL="theirs"
+            own_database(broker), sink.url, SHOP_SETUP="ours", SHOP_PROVIDER_IN_POOL="theirs"
         )
         more = ["--max-tasks-per-child=1"]
         with start_worker(tmp_path, environment, app=APP, name="endings", concurrency=1, more=more) as worker:

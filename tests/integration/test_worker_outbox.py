@@ -14,6 +14,7 @@ from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
 from otel_taskmon.outbox import Signal, list_folders
 from tests.support.certificates import self_signed, server_context
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink, decode
 from tests.support.outbox_sink import GrpcSink, HttpSink
 from tests.support.processes import Child
@@ -33,7 +34,7 @@ def waiting_records(folder: Path) -> int:
 
 def test_a_killed_pool_process_loses_nothing_that_it_finished(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "7", sink.url, **LATE)
+        environment = worker_environment(own_database(broker), sink.url, **LATE)
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             ids = run_publisher(tmp_path, environment, RUN_20)
             wait_until(lambda: worker.output().count("succeeded in") == 20, "20 ends", context=worker.output)
@@ -47,7 +48,7 @@ def test_a_killed_pool_process_loses_nothing_that_it_finished(broker: Broker, tm
 
 def test_what_a_killed_main_process_left_is_sent_by_the_next_worker(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "8", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, {**environment, **LATE}, concurrency=1) as worker:
             ids = run_publisher(tmp_path, environment, RUN_20)
             wait_until(lambda: worker.output().count("succeeded in") == 20, "20 ends", context=worker.output)
@@ -66,7 +67,7 @@ def test_what_a_killed_main_process_left_is_sent_by_the_next_worker(broker: Brok
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
 def test_a_cold_shutdown_sends_what_is_left(broker: Broker, tmp_path: Path, pool: str) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url, **LATE)
+        environment = worker_environment(own_database(broker), sink.url, **LATE)
         # an older Celery with threads that has taken all it may take looks for more every five seconds only
         more = ["--prefetch-multiplier=20"]
         with start_worker(tmp_path, environment, pool=pool, concurrency=1, more=more) as worker:
@@ -95,7 +96,7 @@ def test_publishers_that_fork(broker: Broker, tmp_path: Path, protocol: str) -> 
     """As a forking web server does. Over gRPC the parent may have to ship for what it forked."""
     with HttpSink() if protocol == "http/protobuf" else GrpcSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "9",
+            own_database(broker),
             sink.url,
             OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
             TASKMON_FLUSH_TIMEOUT_S="20",  # each process imports gRPC for itself, however busy the machine is
@@ -116,9 +117,7 @@ def test_publishers_that_fork(broker: Broker, tmp_path: Path, protocol: str) -> 
 def test_beat(broker: Broker, tmp_path: Path, embedded: bool) -> None:
     """By itself it is a publisher; inside a worker (-B) it only writes, and the main process ships."""
     with OtlpSink() as sink:
-        environment = with_outbox(
-            tmp_path, worker_environment(broker.url[:-1] + ("5" if embedded else "6"), sink.url)
-        )
+        environment = with_outbox(tmp_path, worker_environment(own_database(broker), sink.url))
         part = ["worker", "-B", "-P", "prefork", "-c", "1", "-Q", "bare"] if embedded else ["beat"]
         args = [
             sys.executable,
@@ -166,7 +165,7 @@ def test_what_overflows_is_counted_and_told(broker: Broker, tmp_path: Path) -> N
     up = False
 
     with OtlpSink(answer=lambda: 200 if up else 503) as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
         mark = tmp_path / "published"
         code = (
             "import pathlib, time\n"
@@ -204,7 +203,7 @@ for half in range(2):
     wait_until(lambda: box.lost()["traces"] == box._writer.lost[0] > 0, "the thread to count all losses")
 """
     with OtlpSink(answer=lambda: 200 if up else 503) as sink:
-        environment = worker_environment(broker.url[:-1] + "9", sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_OUTBOX_MAX_BYTES="1048576")
         run_publisher(tmp_path, environment, publish)
         up = True
         go = tmp_path / "go"
@@ -243,7 +242,7 @@ def test_tls_headers_and_compression_are_the_environments(
         sink = HttpSink()
         sink.tls = server_context(key, certificate)
     environment = worker_environment(
-        broker.url[:-1] + "7",
+        own_database(broker),
         sink.url,
         OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
         OTEL_EXPORTER_OTLP_CERTIFICATE=str(certificate),

@@ -12,6 +12,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink, Span
 from tests.support.processes import Child
 from tests.support.waiting import wait_until
@@ -85,7 +86,7 @@ class Shop:
 def shop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     directory: Path = tmp_path_factory.mktemp("outcomes")
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "1", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(directory, environment) as worker:
             yield Shop(sink, worker, run_publisher(directory, environment, PUBLISH))
 

@@ -10,6 +10,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
@@ -27,7 +28,7 @@ answer(ids)
 @pytest.mark.parametrize("pool", ["threads", "solo", "gevent", "eventlet"])
 def test_the_other_pools_say_the_same(broker: Broker, tmp_path: Path, pool: str) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, pool=pool, name=pool) as worker:
             ids = run_publisher(tmp_path, environment, PUBLISH)
             first, second = sink.wait_for_runs(ids["flaky"], 2, context=worker.output)
@@ -73,7 +74,7 @@ def test_a_task_that_is_terminated_in_its_greenlet_is_revoked(
 ) -> None:
     """The pool comes back from a killed greenlet as from a task that it skipped."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, pool=pool, name=pool) as worker:
             task_id = run_publisher(tmp_path, environment, TERMINATE)
             runs = sink.wait_for_runs(task_id, 2, context=worker.output)
@@ -86,7 +87,7 @@ def test_a_warm_shutdown_sends_what_is_left(broker: Broker, tmp_path: Path, pool
     """Sending every minute only: what arrives was flushed."""
     with OtlpSink() as sink:
         late = {"TASKMON_EXPORT_INTERVAL_MS": "60000", "TASKMON_FLUSH_TIMEOUT_S": "10"}
-        environment = worker_environment(broker.url[:-1] + "2", sink.url, **late)
+        environment = worker_environment(own_database(broker), sink.url, **late)
         with start_worker(tmp_path, environment, pool=pool) as worker:
             code = "rs = [add.delay(n, 1) for n in range(50)]\n[r.get(20) for r in rs]\nanswer([r.id for r in rs])"
             ids = run_publisher(tmp_path, environment, code)
@@ -111,7 +112,7 @@ def test_a_collector_that_hangs_delays_neither_tasks_nor_exit(broker: Broker, tm
         return 200
 
     with OtlpSink(answer=hang) as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url, TASKMON_FLUSH_TIMEOUT_S="1")
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_FLUSH_TIMEOUT_S="1")
         with start_worker(tmp_path, environment) as worker:
             code = "rs = [add.delay(n, 1) for n in range(20)]\nanswer([r.get(10) for r in rs])"
             assert run_publisher(tmp_path, environment, code) == list(range(1, 21))
@@ -127,7 +128,7 @@ def test_a_collector_that_hangs_delays_neither_tasks_nor_exit(broker: Broker, tm
 def test_a_worker_started_again_has_another_boot(broker: Broker, tmp_path: Path) -> None:
     boots = set()
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         for _ in range(2):
             with start_worker(tmp_path, environment, concurrency=1) as worker:
                 task_id = run_publisher(tmp_path, environment, "answer(echo.delay(1).id)")
@@ -139,7 +140,7 @@ def test_a_worker_started_again_has_another_boot(broker: Broker, tmp_path: Path)
 def test_pool_processes_that_are_replaced_lose_nothing(broker: Broker, tmp_path: Path) -> None:
     """What they finished waits in the main process's folder, here until its end."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url, TASKMON_EXPORT_INTERVAL_MS="60000")
+        environment = worker_environment(own_database(broker), sink.url, TASKMON_EXPORT_INTERVAL_MS="60000")
         with start_worker(tmp_path, environment, more=["--max-tasks-per-child=1"]) as worker:
             code = "rs = [add.delay(n, 1) for n in range(10)]\n[r.get(20) for r in rs]\nanswer([r.id for r in rs])"
             ids = run_publisher(tmp_path, environment, code)
@@ -155,7 +156,7 @@ def test_an_execution_that_is_torn_down_says_so_and_the_main_process_why(
     broker: Broker, tmp_path: Path
 ) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "2", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             task_id = run_publisher(tmp_path, environment, "answer(interrupted.delay().id)")
             runs = sink.wait_for_runs(task_id, 2, context=worker.output)

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink, Span, decode
 from tests.support.processes import free_port
 from tests.support.waiting import wait_until
@@ -83,7 +84,7 @@ with trace.get_tracer("user").start_as_current_span("request"):
 
 def test_a_task_of_another_program_has_a_whole_publish_span(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        task_id = run_publisher(tmp_path, worker_environment(broker.url[:-1] + "4", sink.url), UNKNOWN)
+        task_id = run_publisher(tmp_path, worker_environment(own_database(broker), sink.url), UNKNOWN)
         (publish,) = sink.publishes(task_id)
         (request,) = [span for span in sink.spans() if span.name == "request"]
     assert publish.parent_span_id == request.span_id
@@ -110,7 +111,7 @@ answer(ids)
 
 def test_eager_tasks(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        ids = run_publisher(tmp_path, worker_environment(broker.url[:-1] + "4", sink.url), EAGER)
+        ids = run_publisher(tmp_path, worker_environment(own_database(broker), sink.url), EAGER)
         (fine,), (failed,) = sink.runs(ids["fine"]), sink.runs(ids["failed"])
         first, second = sink.runs("eager-retry")
         (propagated,) = sink.runs("propagated")
@@ -129,7 +130,7 @@ def test_eager_tasks(broker: Broker, tmp_path: Path) -> None:
 def test_standard_variables_are_followed(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "4",
+            own_database(broker),
             sink.url,
             OTEL_SERVICE_NAME="web",
             OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,host.name=node-1",
@@ -149,7 +150,7 @@ def test_standard_variables_are_followed(broker: Broker, tmp_path: Path) -> None
 
 def test_no_exporter_at_all(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "4", sink.url, OTEL_TRACES_EXPORTER="none")
+        environment = worker_environment(own_database(broker), sink.url, OTEL_TRACES_EXPORTER="none")
         assert run_publisher(tmp_path, environment, "answer(echo.delay(1).id)")
         assert sink.received == []
 
@@ -171,7 +172,7 @@ def test_grpc(broker: Broker, tmp_path: Path) -> None:
     server.start()
     try:
         environment = worker_environment(
-            broker.url[:-1] + "6", f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
+            own_database(broker), f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
         )
         with start_worker(tmp_path, environment) as worker:
             ids = run_publisher(tmp_path, environment, "answer([echo.delay(n).id for n in range(10)])")

@@ -8,6 +8,7 @@ import pytest
 
 from otel_taskmon import semconv
 from otel_taskmon.demo.broker import Broker
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.workers import run_publisher, start_worker, worker_environment
 
@@ -32,7 +33,7 @@ MADE_BY_USER = "theirs"
 )
 def test_every_setup_says_the_same_once(broker: Broker, tmp_path: Path, setup: str, service: str) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "3", sink.url, SHOP_SETUP=setup)
+        environment = worker_environment(own_database(broker), sink.url, SHOP_SETUP=setup)
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             ids = run_publisher(tmp_path, environment, PUBLISH)
             sink.wait_for_runs(ids["flaky"], 2, context=worker.output)
@@ -55,7 +56,7 @@ def test_every_setup_says_the_same_once(broker: Broker, tmp_path: Path, setup: s
 def test_only_pool_processes_instrumented(broker: Broker, tmp_path: Path) -> None:
     """As the stock documentation says to; nobody stamps, so the start stands in for publish and receive."""
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "3", sink.url, SHOP_SETUP="in worker_process_init")
+        environment = worker_environment(own_database(broker), sink.url, SHOP_SETUP="in worker_process_init")
         with start_worker(tmp_path, environment) as worker:
             ids = run_publisher(tmp_path, environment, PUBLISH)
             (fine,) = sink.wait_for_runs(ids["fine"], context=worker.output)
@@ -87,7 +88,7 @@ answer(ids)
 
 def test_forged_and_broken_headers_are_not_believed(broker: Broker, tmp_path: Path) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "3", sink.url)
+        environment = worker_environment(own_database(broker), sink.url)
         with start_worker(tmp_path, environment) as worker:
             ids = run_publisher(tmp_path, {**environment, "SHOP_SETUP": "none"}, FORGED)
             for name in ("text", "negative", "far", "huge", "yes", "list"):
@@ -112,7 +113,7 @@ def test_switched_off_tasks_run_and_nothing_is_sent(
     broker: Broker, tmp_path: Path, switch: dict[str, str]
 ) -> None:
     with OtlpSink() as sink:
-        environment = worker_environment(broker.url[:-1] + "3", sink.url, **switch)
+        environment = worker_environment(own_database(broker), sink.url, **switch)
         with start_worker(tmp_path, environment, concurrency=1) as worker:
             code = "r = flaky.delay(1)\nanswer([r.get(10), sorted(vars(signals.task_prerun)['receivers'])])"
             assert run_publisher(tmp_path, environment, code) == ["paid", []]

@@ -13,6 +13,7 @@ import pytest
 
 from otel_taskmon.demo.broker import Broker
 from tests.conftest import missing
+from tests.support.databases import own_database
 from tests.support.otlp_sink import OtlpSink
 from tests.support.processes import Child
 from tests.support.store import Store
@@ -89,7 +90,7 @@ def run_all(
 
 @pytest.fixture(scope="module")
 def instrumented(broker: Broker, store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rows]:
-    environment = worker_environment(broker.url[:-1] + "4", store.otlp_url, OTEL_SERVICE_NAME="bare")
+    environment = worker_environment(own_database(broker), store.otlp_url, OTEL_SERVICE_NAME="bare")
     folder = tmp_path_factory.mktemp("instrumented")
     rows = run_all(folder, environment, store, "tests.apps.bare_instrumented", [])
     states = sorted(str(row[2]) for row in rows["runs"])
@@ -102,7 +103,7 @@ def instrumented(broker: Broker, store: Store, tmp_path_factory: pytest.TempPath
 def test_the_same_rows_with_no_code(
     broker: Broker, store: Store, tmp_path: Path, instrumented: dict[str, Rows], mode: str
 ) -> None:
-    environment = worker_environment(broker.url[:-1] + "5", store.otlp_url, OTEL_SERVICE_NAME="bare")
+    environment = worker_environment(own_database(broker), store.otlp_url, OTEL_SERVICE_NAME="bare")
     # the SDK's own batches would come too late: what comes is from the outbox
     environment |= {"OTEL_BSP_SCHEDULE_DELAY": "600000", **install(tmp_path / "site", distro=mode != "plain")}
     if mode == "plain":
@@ -122,7 +123,7 @@ def test_the_same_rows_with_no_code(
 def test_switched_off_nothing_is_sent(broker: Broker, tmp_path: Path, switch: dict[str, str]) -> None:
     with OtlpSink() as sink:
         environment = worker_environment(
-            broker.url[:-1] + "6", sink.url, **switch, **install(tmp_path / "site")
+            own_database(broker), sink.url, **switch, **install(tmp_path / "site")
         )
         code = "from tests.apps.bare import echo; print(echo.delay(5).get(20))"
         worker_args = (

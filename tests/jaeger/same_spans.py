@@ -18,6 +18,7 @@ import pytest
 from otel_taskmon.demo.broker import Broker
 from tests.jaeger.program import BUILD_TIMEOUT, Jaeger, start_jaeger
 from tests.support.collector import TOKEN, Collector, new_collector
+from tests.support.databases import own_database
 from tests.support.store import Store, running_store
 from tests.support.waiting import wait_until
 from tests.support.workers import run_publisher, start_worker, worker_environment
@@ -62,7 +63,7 @@ def pipeline(tmp_path: Path, broker: Broker) -> Iterator[Pipeline]:
         collector.start()
         ends.callback(collector.stop)
         environment = worker_environment(
-            broker.url[:-1] + "8", collector.url, OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{TOKEN}"
+            own_database(broker), collector.url, OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{TOKEN}"
         )
         yield Pipeline(store, jaeger, collector, environment)
 
