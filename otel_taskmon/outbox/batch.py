@@ -24,6 +24,8 @@ class Batch:
     ends: list[tuple[DataFile, int]] = field(default_factory=list)
     size: int = 0
     """Bytes of the bodies."""
+    full: bool = False
+    """There was more than may go into one request."""
 
     def body(self) -> bytes:
         return join((item.source, item.body) for item in self.items)
@@ -63,6 +65,7 @@ def collect(
     batch = Batch(signal)
     for file in files:
         if not _collect_from(file, batch, max_records, max_bytes):
+            batch.full = True
             break
     return batch
 

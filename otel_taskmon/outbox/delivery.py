@@ -9,6 +9,7 @@ from typing import Final
 
 from otel_taskmon.outbox.batch import Batch
 from otel_taskmon.outbox.limits import BACKOFF_FIRST_S, BACKOFF_LAST_S, RETRY_AFTER_MOST_S, Signal
+from otel_taskmon.outbox.outage import one_line, where
 from otel_taskmon.outbox.rejected import Rejected
 from otel_taskmon.outbox.transport import Answer, Outcome, Transport
 
@@ -46,7 +47,11 @@ class Lane:
         if not self._failing and answer is not OUT_OF_TIME:
             self._failing = True
             logger.warning(
-                "%s cannot be shipped, they wait in the outbox: %s", self.signal.word, answer.reason
+                "%s cannot be shipped to %s: %s; they wait in the outbox, next try in %.3g s",
+                self.signal.word,
+                where(self.signal),
+                answer.why or one_line(answer.reason),
+                wait,
             )
 
     def succeeded(self) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from otel_taskmon.outbox.fork_gate import OPENING
 
-_held: set[int] = set()
+_held: dict[int, tuple[int, int]] = {}
+"""Descriptor -> device and inode of the file that it was opened for."""
 
 
 def open_held(path: Path, flags: int) -> int:
@@ -25,24 +26,48 @@ def open_held(path: Path, flags: int) -> int:
         fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _check_is_there(fd, path)
+            file = _check_is_there(fd, path)
         except BaseException:
             os.close(fd)
             raise
-        _held.add(fd)
+        _held[fd] = file
         return fd
 
 
-def _check_is_there(fd: int, path: Path) -> None:
-    if os.fstat(fd).st_ino != path.stat().st_ino:
+def _check_is_there(fd: int, path: Path) -> tuple[int, int]:
+    found = os.fstat(fd)
+    if found.st_ino != path.stat().st_ino:
         raise FileNotFoundError(str(path))
+    return found.st_dev, found.st_ino
+
+
+def is_lost(fd: int) -> bool:
+    """Whether its file was deleted, or somebody closed it, as a program does that becomes a daemon.
+
+    Then the number may be another file's by now, and is let go without being closed.
+    """
+    with OPENING:
+        links = _links(fd)
+        if links is None:
+            _held.pop(fd, None)
+    return not links
+
+
+def _links(fd: int) -> int | None:
+    """How many names the file has; None where the descriptor is of another file, or of none."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_nlink if _held.get(fd) == (found.st_dev, found.st_ino) else None
 
 
 def close(fd: int) -> None:
     """Close it, and with it the lock."""
     with OPENING:
-        if fd in _held:
-            _held.discard(fd)
+        is_ours = _links(fd) is not None
+        _held.pop(fd, None)
+        if is_ours:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
@@ -61,8 +86,9 @@ def is_held(path: Path) -> bool:
 
 def _after_fork_in_child() -> None:
     for fd in _held:
-        with contextlib.suppress(OSError):
-            os.close(fd)  # closing a copy leaves the parent's lock; unlocking would not
+        if _links(fd) is not None:
+            with contextlib.suppress(OSError):
+                os.close(fd)  # closing a copy leaves the parent's lock; unlocking would not
     _held.clear()
 
 

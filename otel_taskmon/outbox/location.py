@@ -20,9 +20,10 @@ def find_root(given: Path | None, environ: Mapping[str, str] = os.environ) -> Pa
     """
     for path, shared in [(given, False)] if given is not None else _candidates(environ):
         with contextlib.suppress(OSError):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.access(path, os.W_OK | os.X_OK) and (not shared or _is_ours_alone(path)):
-                return path
+            root = path.absolute()  # a task may change the folder that the process is in
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(root, os.W_OK | os.X_OK) and (not shared or _is_ours_alone(root)):
+                return root
     return None
 
 
@@ -30,8 +31,9 @@ def existing_root(given: Path | None, environ: Mapping[str, str] = os.environ) -
     """The root folder that ``find_root`` has made before; makes nothing. None when there is none."""
     for path, shared in [(given, False)] if given is not None else _candidates(environ):
         with contextlib.suppress(OSError):
-            if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and (not shared or _is_ours_alone(path)):
-                return path
+            root = path.absolute()
+            if root.is_dir() and os.access(root, os.R_OK | os.X_OK) and (not shared or _is_ours_alone(root)):
+                return root
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from otel_taskmon.outbox.source import Source
-from otel_taskmon.outbox.wire import VARINTS, delimited, varint
+from otel_taskmon.outbox.wire import VARINTS, varint
 
 
 def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
@@ -19,9 +19,13 @@ def join(records: Iterable[tuple[Source, bytes]]) -> bytes:
             last = source
         size = len(body)
         bodies += (b"\x12", VARINTS[size] if size < 2_048 else varint(size), body)
+    # lengths are added up first, so that bodies are copied once: a copy into fresh memory costs more than all the rest
     out: list[bytes] = []
     for resource, scopes in grouped.items():
         inner = [resource]
-        inner += [delimited(b"\x12", b"".join([scope, *bodies])) for scope, bodies in scopes.items()]
-        out.append(delimited(b"\x0a", b"".join(inner)))
+        for scope, bodies in scopes.items():
+            inner += (b"\x12", varint(len(scope) + sum(map(len, bodies))), scope)
+            inner += bodies
+        out += (b"\x0a", varint(sum(map(len, inner))))
+        out += inner
     return b"".join(out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from otel_taskmon.outbox.delivery import Lane, deliver
 from otel_taskmon.outbox.folder import BootFolder, folders
 from otel_taskmon.outbox.fork_gate import IMPORTING
 from otel_taskmon.outbox.limits import ADOPT_EVERY_S, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, Signal
+from otel_taskmon.outbox.outage import why
 from otel_taskmon.outbox.rejected import Rejected
 from otel_taskmon.outbox.source import Source
 from otel_taskmon.outbox.space import Space
@@ -73,7 +73,7 @@ class Shipper:
         """Damaged places in files shipped here."""
 
     def round(self, deadline: float | None = None) -> bool:
-        """Ship what there is now; whether more is known to wait that can be sent at once.
+        """Ship what there is now; whether more of it is known to wait that can be sent at once.
 
         ``deadline`` (monotonic clock): the last round; each signal that waits gets its part of the time, in an
         outage too.
@@ -127,7 +127,7 @@ class Shipper:
 
     def _hold_folders(self, *, adopt: bool) -> None:
         for path, held in list(self._held.items()):
-            if os.fstat(held.lock).st_nlink == 0:  # deleted from outside: a new one may be somebody else's
+            if held_files.is_lost(held.lock):  # deleted from outside: a new one may be somebody else's
                 held_files.close(held.lock)
                 del self._held[path]
         self.hold_own()
@@ -180,6 +180,9 @@ class Shipper:
                 lane.failed(answer, time.monotonic())
                 return False
             lane.succeeded()
+            # what came while this was sent waits for the next round: else a busy worker's thread never rests
+            if deadline is None and not batch.full:
+                return self._ship_memory(lane, None)
         return True
 
     def _is_half_full(self) -> bool:
@@ -201,6 +204,7 @@ class Shipper:
         self._writer.settle()
         with self._writer.memory() as memory:
             taken = memory.take(lane.signal, self._max_records, self._max_bytes)
+            more = memory.holds(lane.signal)
         if not taken or (transport := self._transport(lane)) is None:
             with self._writer.memory() as memory:
                 memory.put_back(lane.signal, taken)
@@ -214,7 +218,9 @@ class Shipper:
             lane.failed(answer, time.monotonic())
             return False
         lane.succeeded()
-        with self._writer.memory() as memory:
+        if timeout_s is None:
+            return more
+        with self._writer.memory() as memory:  # the last round: what came meanwhile has no other
             return memory.holds(lane.signal)
 
     def _transport(self, lane: Lane) -> Transport | None:
@@ -225,9 +231,8 @@ class Shipper:
                 with IMPORTING:
                     known = self._transports[lane.signal] = self._connect(lane.signal)
             except Exception as error:  # noqa: BLE001 - a wrong certificate path is an outage that a person ends
-                lane.failed(
-                    Answer(Outcome.UNAVAILABLE, reason=f"{type(error).__name__}: {error}"), time.monotonic()
-                )
+                reason = f"{type(error).__name__}: {error}"
+                lane.failed(Answer(Outcome.UNAVAILABLE, reason=reason, why=why(error)), time.monotonic())
         return known
 
     def _clean_up(self, files: Sequence[DataFile]) -> None:

@@ -62,8 +62,15 @@ class Shipped:
 
 
 def list_folders(root: Path) -> list[FolderStatus]:
-    """Every boot folder under ``root`` by name; empty when there is no such folder. Changes nothing."""
-    return [_status(folder) for folder in folders(root)]
+    """Every boot folder under ``root`` by name; empty when there is no such folder. Changes nothing.
+
+    Those of other users are left out: their processes ship them.
+    """
+    found = []
+    for folder in folders(root):
+        with contextlib.suppress(PermissionError):
+            found.append(_status(folder))
+    return found
 
 
 def list_rejected(root: Path) -> list[RejectedStatus]:

@@ -35,6 +35,9 @@ class Answer:
     rejected: int = 0
     """How many records the server left out of a request that it accepted; not to be sent again."""
     reason: str = ""
+    """In the words of the library that sends."""
+    why: str = ""
+    """The same in a few words; "" where ``reason`` is short."""
     unwanted: bool = False
     """UNAVAILABLE because there is nothing for this signal at the endpoint: perhaps not yet, perhaps never."""
 
@@ -68,6 +71,11 @@ def protocol_of(signal: Signal, environ: Mapping[str, str] = os.environ) -> str:
                 raise SettingError(name, value, f"{_HTTP} or {_GRPC}")
             return value
     return _HTTP
+
+
+def is_http(signal: Signal, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether it goes over HTTP. Raises SettingError as ``protocol_of``."""
+    return protocol_of(signal, environ) == _HTTP
 
 
 def default_endpoint(signal: Signal, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -19,6 +19,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.outbox.limits import Signal
+from otel_taskmon.outbox.outage import one_line, why
 from otel_taskmon.outbox.responses import accepted
 from otel_taskmon.outbox.transport import Answer, Outcome, default_endpoint
 
@@ -65,7 +66,7 @@ class GrpcTransport:
         except grpc.RpcError as error:
             return _answer(error)
         except Exception as error:  # noqa: BLE001 - whatever the library raises, the records wait
-            return Answer(Outcome.UNAVAILABLE, reason=f"{type(error).__name__}: {error}")
+            return Answer(Outcome.UNAVAILABLE, reason=f"{type(error).__name__}: {error}", why=why(error))
 
     def close(self) -> None:
         self._channel.close()
@@ -79,7 +80,9 @@ def _answer(error: Any) -> Answer:
         return Answer(Outcome.BAD, reason=reason)
     wait = retry_delay_s(error.trailing_metadata() or ())
     unwanted = code is grpc.StatusCode.UNIMPLEMENTED
-    return Answer(Outcome.UNAVAILABLE, wait, reason=reason, unwanted=unwanted)
+    # the library says what it tried, then after the last colon what the system said
+    short = one_line(f"gRPC {code.name} {details.rpartition(': ')[2]}")
+    return Answer(Outcome.UNAVAILABLE, wait, reason=reason, why=short, unwanted=unwanted)
 
 
 def retry_delay_s(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:

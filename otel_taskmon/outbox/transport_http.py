@@ -20,6 +20,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.outbox.limits import Signal
+from otel_taskmon.outbox.outage import why
 from otel_taskmon.outbox.responses import accepted
 from otel_taskmon.outbox.transport import Answer, Outcome, default_endpoint
 
@@ -61,12 +62,12 @@ class HttpTransport:
             )
             return self._answer(result)
         except Exception as error:  # noqa: BLE001 - whatever the HTTP library raises, the records wait
-            return Answer(Outcome.UNAVAILABLE, reason=f"{type(error).__name__}: {error}")
+            return _unreachable(error)
 
     def _answer(self, result: Any) -> Answer:
         status: int | None = result.status_code
         if status is None:
-            return Answer(Outcome.UNAVAILABLE, reason=f"{type(result.error).__name__}: {result.error}")
+            return _unreachable(result.error)
         if 200 <= status < 300:
             return accepted(self._signal, result.content())
         reason = f"HTTP {status} {result.reason or ''}".strip()
@@ -78,6 +79,10 @@ class HttpTransport:
 
     def close(self) -> None:
         self._shutdown()
+
+
+def _unreachable(error: Exception) -> Answer:
+    return Answer(Outcome.UNAVAILABLE, reason=f"{type(error).__name__}: {error}", why=why(error))
 
 
 def retry_after_s(value: str | None) -> float | None:

@@ -42,6 +42,7 @@ logger = logging.getLogger("otel_taskmon")
 
 _FIRST_SHARE: Final = 16 << 10  # many pool processes write one record in their life
 _NEXT_SHARE: Final = 256 << 10
+_PARTS: Final = 64  # of the bound: what is left of a share is beyond it when the sum is made anew
 _SOURCES_AT_MOST: Final = 65_535
 _CARRY_EVERY_S: Final = 0.05
 
@@ -260,12 +261,10 @@ class Writer:
         self._sources = {}
 
     def _check(self, now: float) -> None:
-        """Once a second: our file may have been deleted under us, and a loss may be due to be told."""
+        """Once a second: our file may have been deleted or closed under us, and a loss may be due to be told."""
         self._checked_at = now
-        if self._fd >= 0:
-            with contextlib.suppress(OSError):
-                if os.fstat(self._fd).st_nlink == 0:
-                    self._close()
+        if self._fd >= 0 and held_files.is_lost(self._fd):
+            self._close()
         if now >= self._full_until:
             self._tell_loss()
 
@@ -286,7 +285,8 @@ class Writer:
             return True
         if now < self._full_until:
             return False
-        wanted = max(needed + 1_024, _NEXT_SHARE if self._size else _FIRST_SHARE)
+        share = min(_NEXT_SHARE, self._space.max_bytes // _PARTS) if self._size else _FIRST_SHARE
+        wanted = max(needed + 1_024, share)
         self._share += self._space.share(wanted)
         if self._share >= needed:
             return True

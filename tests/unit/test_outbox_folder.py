@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from otel_taskmon.outbox import held_files, list_folders, position
+from otel_taskmon.outbox import held_files, list_folders, position, ship_now
 from otel_taskmon.outbox.batch import collect
 from otel_taskmon.outbox.data_file import DataFile
 from otel_taskmon.outbox.folder import BootFolder, folders
 from otel_taskmon.outbox.limits import Signal
-from otel_taskmon.outbox.location import find_root
+from otel_taskmon.outbox.location import existing_root, find_root
 from otel_taskmon.outbox.space import Space
 from otel_taskmon.outbox.writer import Writer
 from tests.support.outbox_records import SOURCE, files_under
@@ -47,6 +48,22 @@ def test_the_lock_of_a_folder_that_was_deleted_meanwhile_is_worth_nothing(tmp_pa
     assert os.fstat(again).st_ino == folder.owner.stat().st_ino
     held_files.close(first)
     held_files.close(again)
+
+
+def test_a_lock_that_somebody_else_closed_is_worth_nothing(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    fd = folder.hold()
+    assert fd is not None
+    assert not held_files.is_lost(fd)
+    os.close(fd)
+    assert held_files.is_lost(fd)
+    again = folder.hold()
+    assert again is not None
+    with (tmp_path / "theirs").open("wb") as theirs:
+        os.dup2(theirs.fileno(), again)
+    held_files.close(again)
+    os.fstat(again)  # theirs by now
+    os.close(again)
 
 
 def test_an_empty_folder_goes_with_its_leftovers_and_a_full_one_stays(tmp_path: Path) -> None:
@@ -89,6 +106,17 @@ def test_the_root_is_the_given_folder_or_nothing(tmp_path: Path) -> None:
     assert find_root(tmp_path / "file" / "below") is None
 
 
+def test_a_relative_root_is_below_where_the_program_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task may go elsewhere: what it wrote there nobody would ship."""
+    monkeypatch.chdir(tmp_path)
+    assert find_root(Path("box")) == tmp_path / "box"
+    assert existing_root(Path("box")) == tmp_path / "box"
+    found = find_root(None, {"XDG_STATE_HOME": "state"})
+    assert found == tmp_path / "state" / "taskmon" / "outbox"
+
+
 def test_the_root_is_the_state_folder_else_the_temp_folder_with_the_users_id(tmp_path: Path) -> None:
     state, temp = tmp_path / "state", tmp_path / "temp"
     temp.mkdir()
@@ -129,6 +157,25 @@ def test_folders_are_listed_with_what_waits_in_them(tmp_path: Path) -> None:
     batch.finished()
     (status,) = list_folders(tmp_path)
     assert status.records == 1
+
+
+def test_a_folder_of_another_user_is_not_listed() -> None:
+    """Below a root that several users were given: none may look into those of the others, nor ship them."""
+    with TemporaryDirectory(dir="/tmp") as made:  # not tmp_path, which is below a folder of this user alone
+        root = Path(made)
+        root.chmod(0o755)
+        folder = folder_in(root)
+        if os.geteuid() != 0:
+            folder.path.chmod(0)
+        user = os.geteuid()
+        os.seteuid(user or 65534)
+        try:
+            assert list_folders(root) == []
+            assert ship_now(root).left == 0
+        finally:
+            os.seteuid(user)
+            folder.path.chmod(0o700)
+        assert len(list_folders(root)) == 1
 
 
 def test_listing_nothing_is_empty(tmp_path: Path) -> None:

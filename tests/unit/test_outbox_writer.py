@@ -170,6 +170,29 @@ def test_a_file_deleted_under_its_writer_is_noticed_within_a_second(tmp_path: Pa
     assert wait_until(noticed, "a new file", timeout=5)[0] == b"2"
 
 
+def test_nothing_is_written_into_a_file_that_has_taken_over_the_descriptor(tmp_path: Path) -> None:
+    """A program that becomes a daemon closes all descriptors, ours too; their numbers are given to others."""
+    writer = writer_in(tmp_path)
+    writer.append(Signal.TRACES, SOURCE, b"1")
+    fd = writer._fd
+    with (tmp_path / "users.db").open("wb") as theirs:
+        os.dup2(theirs.fileno(), fd)
+        writer._checked_at = 0.0  # as after a second
+        assert writer.append(Signal.TRACES, SOURCE, b"2")
+        assert (tmp_path / "users.db").stat().st_size == 0
+        assert sorted(all_bodies(tmp_path)) == [b"1", b"2"]
+        os.fstat(fd)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.fstat(fd)  # not closed here either
+            except OSError:
+                os._exit(1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os.close(fd)
+
+
 def test_a_finaliser_may_append_while_its_thread_appends(tmp_path: Path) -> None:
     writer = writer_in(tmp_path)
     with writer.still():
@@ -226,3 +249,17 @@ def test_two_lives_of_one_process_id_never_share_a_file_name(tmp_path: Path) -> 
     for number in range(50):
         writer_in(tmp_path).append(Signal.TRACES, SOURCE, b"%d" % number)
     assert len(files_under(tmp_path)) == 50
+
+
+def test_shares_that_are_not_used_up_are_small_beside_the_bound(tmp_path: Path) -> None:
+    """Who adds up what is on disk knows nothing of them: each process may go beyond the bound by one."""
+    bound, usage = 1 << 20, tmp_path / "usage"
+    writers = [writer_in(tmp_path, max_bytes=bound) for _ in range(8)]
+    for writer in writers:
+        for _ in range(20):  # the first share is a small one anyhow
+            assert writer.append(Signal.TRACES, SOURCE, b"x" * 1_000)
+    usage.unlink()  # as when it is added up anew
+    for writer in writers:
+        while writer.append(Signal.TRACES, SOURCE, b"x" * 1_000):
+            pass
+    assert waiting_bytes(tmp_path) <= bound * 1.2
