@@ -11,7 +11,6 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 from celery import Celery, _state, current_app, current_task, signals
@@ -262,12 +261,6 @@ def messaging_system(app: Any) -> str:
         scheme = str(url or "amqp://").partition("://")[0].partition("+")[0].lower()
         known = _systems[app] = _MESSAGING_SYSTEMS.get(scheme, scheme)
     return known
-
-
-def app_timezone(app: Any) -> tzinfo:
-    """What a time without zone in a message means."""
-    zone = getattr(app, "timezone", None)
-    return zone if isinstance(zone, tzinfo) else UTC
 
 
 def queue_of(app: Any, delivery_info: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ def begin(recorder: Recorder, boot: Boot, task: Any, request: Any, span: Span) -
     app, name = task.app, task.name
     get: Get = vars(request).get
     known, stock = alike.said_of(recorder, boot, app, name, get, REPORTER, lambda: stock_of(name, request))
-    attributes = _its_own(app, get, get("chord"), started_at)
+    attributes = _its_own(get, get("chord"), started_at)
     if request.is_eager:
         _eager_lineage(request, attributes)
     attributes[semconv.STARTED_AT] = started_at
@@ -89,10 +89,10 @@ def known_of(
     ``get`` reads the message's headers. ``chord``, ``started_at`` (ns): see ``_its_own``.
     """
     known, _ = alike.said_of(recorder, boot, app, task_name, get)
-    return known, _its_own(app, get, chord, started_at)
+    return known, _its_own(get, chord, started_at)
 
 
-def _its_own(app: Any, get: Get, chord: object, started_at: int) -> Attributes:
+def _its_own(get: Get, chord: object, started_at: int) -> Attributes:
     """Ids and times of this execution; eta and expires.
 
     ``chord``: its body's signature, where it has one. Where no publisher of ours stamped the first publish, the
@@ -129,7 +129,7 @@ def _its_own(app: Any, get: Get, chord: object, started_at: int) -> Attributes:
         attributes[semconv.RECEIVED_AT] = received
     for key, said in ((semconv.ETA, get("eta")), (semconv.EXPIRES, get("expires"))):
         if said is not None:
-            moment = stamps.moment_ns(said, _celery.app_timezone(app))
+            moment = stamps.moment_ns(said)
             if moment is not None:
                 attributes[key] = moment
     return attributes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from otel_taskmon import semconv, stamps
-from otel_taskmon._safely import safely
+from otel_taskmon._safely import SoftTimeLimitExceeded, safely
 from otel_taskmon.payload import Encoded, PayloadEncoder
 from otel_taskmon.settings import Settings
 
@@ -97,10 +98,21 @@ def secret_positions(recorder: Recorder, task: object) -> tuple[int, ...]:
 
 def _positional_names(run: Callable[..., Any]) -> tuple[str, ...]:
     try:
-        parameters = inspect.signature(run).parameters.values()
-    except (TypeError, ValueError):
+        parameters = _signature(run).parameters.values()
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:  # noqa: BLE001 - a callable of the user's raised what it liked
         return ()
     return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+def _signature(run: Callable[..., Any]) -> inspect.Signature:
+    if sys.version_info >= (3, 14):
+        # from here on annotations are evaluated when they are asked for, and may name what no worker imports
+        from annotationlib import Format
+
+        return inspect.signature(run, annotation_format=Format.STRING)
+    return inspect.signature(run)
 
 
 def lineage(task_id: str, get: Callable[[str], Any], chord: object, into: Attributes) -> None:

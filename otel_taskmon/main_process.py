@@ -35,6 +35,7 @@ from otel_taskmon.facts import Attributes, Recorder, join_notes, payload
 from otel_taskmon.messages import Message
 from otel_taskmon.outbox.known import Known
 from otel_taskmon.payload import describe_exception
+from otel_taskmon.payload.redaction import MASK
 from otel_taskmon.usual_events import Usual, UsualEvents
 
 _log = logging.getLogger("otel_taskmon")
@@ -109,7 +110,8 @@ class MainProcess:
         held = self._hold(request, headers)
         if self._emit is None:
             return
-        if self._drops_unsampled() and not _is_sampled(headers):  # what is never told to end must not begin
+        # what is never told to end must not begin
+        if not _celery.stock_active() or (self._drops_unsampled() and not _is_sampled(headers)):
             held.untold = True
             return
         task, chord = request.task, _celery.chord_of(request)
@@ -324,7 +326,14 @@ class MainProcess:
     def _payload(self, task: Any, message: Message, into: Attributes) -> tuple[str, ...]:
         if message.args is None and message.kwargs is None:  # a body that nobody could or would read
             return ("args:dropped", "kwargs:dropped")
-        return payload(self._recorder, task, message.args, message.kwargs, into)
+        args = message.args
+        secret: tuple[int, ...] = ()
+        if task is None and args and self._recorder.settings.redact:
+            # nobody here knows what its arguments are called
+            secret = stamps.positions(getattr(message, semconv.HEADER_SECRET_ARGS), len(args))
+            args = [MASK if place in secret else item for place, item in enumerate(args)] if secret else args
+        notes = payload(self._recorder, task, args, message.kwargs, into)
+        return (*notes, "args:redacted") if secret else notes
 
 
 def _is_sampled(headers: Mapping[str, Any]) -> bool:

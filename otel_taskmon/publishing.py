@@ -169,13 +169,12 @@ class Publishing:
         lineage(task_id, headers.get, embed.get("chord"), attributes)
         queue = stamps.name(headers.get(semconv.HEADER_QUEUE))
         messaging(_celery.messaging_system(app), queue, semconv.ACTION_PUBLISH, attributes)
-        zone = _celery.app_timezone(app)
         for key, value in (
             (semconv.QUEUE, queue),
             (semconv.ROUTING_KEY, stamps.name(signal.get("routing_key"))),
             (semconv.PRIORITY, stamps.number(properties.get("priority"))),
-            (semconv.ETA, stamps.moment_ns(headers.get("eta"), zone)),
-            (semconv.EXPIRES, stamps.moment_ns(headers.get("expires"), zone)),
+            (semconv.ETA, stamps.moment_ns(headers.get("eta"))),
+            (semconv.EXPIRES, stamps.moment_ns(headers.get("expires"))),
             (semconv.FIRST_PUBLISHED_AT, headers.get(semconv.HEADER_FIRST_PUBLISHED_AT)),
             (semconv.PUBLISHED_AT, headers.get(semconv.HEADER_PUBLISHED_AT)),
         ):

@@ -5,7 +5,7 @@ Each function answers None (or "") for what is not believable; nothing here rais
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EARLIEST_NS: Final = 946_684_800_000_000_000  # 2000-01-01
@@ -44,14 +44,23 @@ def number(value: object) -> int | None:
     return value if type(value) is int and value in _INT64 else None
 
 
-def moment_ns(value: object, zone: tzinfo) -> int | None:
-    """An ``eta`` or ``expires`` (ISO 8601 text or a datetime; without zone: in ``zone``) in ns since the epoch."""
+def positions(value: object, count: int) -> tuple[int, ...]:
+    """Which of ``count`` positional arguments a publisher has told to be secret; () where that is no list."""
+    told = value if isinstance(value, (list, tuple)) else ()
+    return tuple({place for place in told if type(place) is int and 0 <= place < count})
+
+
+def moment_ns(value: object) -> int | None:
+    """An ``eta`` or ``expires`` (ISO 8601 text or a datetime) in ns since the epoch.
+
+    Without zone it is of UTC: so a worker takes it, whatever the app's time zone is (``maybe_make_aware`` of Celery).
+    """
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         if not isinstance(moment, datetime):
             return None
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
+            moment = moment.replace(tzinfo=UTC)
         nanoseconds = (moment - _EPOCH) // _MICROSECOND * 1000
     except (ValueError, OverflowError):
         return None

@@ -15,36 +15,52 @@ from otel_taskmon.payload.secret_texts import Span
 
 LONGEST_KEY_IN_TEXT: Final = 64
 LONGEST_GROUP: Final = 4_096
-_SEPARATOR: Final = re.compile(r"(?:=|:(?!//))++>?|%3[DdAa]")
-# read backwards from the separator, so that it is anchored: up to four words, so that "private key: x" is one key
-_KEY_BACKWARDS: Final = re.compile(r"[ \t]*+[\"'\\\])]*+[ \t]*+([\w.\-]++(?: [\w.\-]++){0,3})")
-_BLANKS: Final = re.compile(r"[ \t]{0,16}")
+LONGEST_DATA: Final = 16_384
+"""Characters of a group that shows data, and is no bracket of a source line: more than a text has by default."""
+_SEPARATOR: Final = re.compile(r"[!+]?(?:=|:(?!//))++>?|%3[DdAa]")
+# read backwards from the separator, so that it is anchored; past quotes and brackets, also as URLs and HTML have them;
+# up to four words, so that "private key: x" is one key
+_KEY_BACKWARDS: Final = re.compile(
+    r"[ \t]*+(?:[\"'\\\[\])]|(?:[Dd]5|[27]2)%|;touq&)*+[ \t]*+([\w.\-]++(?: [\w.\-]++){0,3})"
+)
+# on the next line only what is quoted: else that may as well be the next key
+_BLANKS: Final = re.compile(r"[ \t]{0,256}+(?:\r?\n[ \t]{0,256}+(?=['\"]))?")
 _QUOTED: Final = re.compile(
     r"[bBrRuUfF]{0,2}(?:"
     r"'''([\s\S]*?)(?:'''|\Z)"
     r'|"""([\s\S]*?)(?:"""|\Z)'
-    r"|(?:\\+['\"])((?:[^'\"\\\n])*+(?:\\(?!\\*['\"])[^\n'\"\\]*+)*+)"
-    r"|'((?:[^'\\\n]|\\[^\n])*+)"
-    r'|"((?:[^"\\\n]|\\[^\n])*+)'
+    # its own quotes end it, with as many backslashes
+    r"|(?P<quote>\\++['\"])((?:[^\\\n'\"]|(?!(?P=quote))\\++[^\\\n]|['\"])*+)"
+    # of a text that was quoted twice a quote inside has two backslashes or more
+    r"|'((?:[^'\\\n]|\\++[^\\\n])*+)"
+    r'|"((?:[^"\\\n]|\\++[^\\\n])*+)'
     r")"
 )
-# a "&" or "<" ends a value only where the next parameter or a closing tag begins
-_PLAIN: Final = re.compile(
-    r"(?:(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+)?"
-    r"((?:[^\s\"'&<]|&(?!(?:amp;)?[\w.\-%\[\]]{1,64}=)|<(?!/))++)",
+_PAIR: Final = re.compile(r"[(\[][bBuU]?(?P<quote>\\*+['\"])([\w.\- ]{1,64}+)(?P=quote),[ ]?")
+_END_OF_PAIR: Final = re.compile(r"\\*+['\"][)\]]")
+_NAMED: Final = re.compile(
+    r"(?<!\\)(?P<quote>\\*+['\"])(?:name|key)(?P=quote):[ ]?(?P=quote)([\w.\- ]{1,64}+)(?P=quote),"
+    r"[ ]?(?P=quote)value(?P=quote):",
     re.IGNORECASE,
 )
-_REST_OF_LINE: Final = re.compile(r"[^\n\"']+")
+# a "&" or "<" ends a value only where the next parameter or a closing tag begins, a quote only where no word goes on
+_PLAIN: Final = re.compile(
+    r"(?:(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+)?"
+    r"((?:[^\s\"'&<]|&(?!(?:amp;)?[\w.\-%\[\]]{1,64}=)|<(?!/)|['\"](?=\w))++)",
+    re.IGNORECASE,
+)
+# with values in quotes, as ``sid="x"`` of a cookie
+_REST_OF_LINE: Final = re.compile(r"(?:[^\n\"'=]|=(?:\\*+\"[^\n\"]*+\"?)?)++")
 _HEADER: Final = re.compile(r"(?:authori[sz]ation|cookies?)\Z", re.IGNORECASE)
 _OPTION: Final = re.compile(r"(?<![\w\-])--?([A-Za-z][\w\-]{0,63})[ \t]+(?![\-=:])")
-_ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.\-]{0,63})(?:\s[^<>]{0,256})?>([^<]++)<")
+_ELEMENT: Final = re.compile(r"<([A-Za-z][\w:.\-]{0,63})(?:\s[^<>]{0,256})?>(?:<!\[CDATA\[)?([^<]++)<")
 _GROUP_ENDS: Final = {"(": ")", "[": "]", "{": "}"}
 _TRAILING: Final = ")]},;.:>"
 
 
 def may_be_in(text: str) -> bool:
     """False when no assignment of any kind can be in this text; much cheaper than looking for one."""
-    return "=" in text or ":" in text or "-" in text or "</" in text or "%3" in text
+    return "=" in text or ":" in text or "-" in text or "</" in text or "%3" in text or "," in text
 
 
 def find(text: str, keys: SecretKeys) -> list[Span]:
@@ -53,9 +69,10 @@ def find(text: str, keys: SecretKeys) -> list[Span]:
     if "=" in text or ":" in text or "%3" in text:
         found += _after_separators(text, keys)
     if "-" in text and " " in text:
-        for match in _OPTION.finditer(text):
-            if match[1] in keys:
-                found += _value(text, match.end(), match[1])
+        found += _after_options(text, keys)
+    if "," in text:
+        found += _pairs(text, keys)
+        found += _named(text, keys)
     if "</" in text:
         found += (match.span(2) for match in _ELEMENT.finditer(text) if match[1] in keys)
     return found
@@ -77,6 +94,34 @@ def _after_separators(text: str, keys: SecretKeys) -> Iterator[Span]:
         for span in _value(text, separator.end(), key):
             masked_until = span[1]
             yield span
+
+
+def _after_options(text: str, keys: SecretKeys) -> Iterator[Span]:
+    masked_until = 0
+    for match in _OPTION.finditer(text):
+        if match.start() >= masked_until and match[1] in keys:
+            for span in _value(text, match.end(), match[1]):
+                masked_until = span[1]
+                yield span
+
+
+def _pairs(text: str, keys: SecretKeys) -> Iterator[Span]:
+    """``('password', 'x')``, ``["token","x"]``: a key, a text and nothing more."""
+    for match in _PAIR.finditer(text):
+        if match[2] in keys and (quoted := _QUOTED.match(text, match.end())):
+            span = quoted.span(quoted.lastindex or 0)
+            if span[1] > span[0] and _END_OF_PAIR.match(text, span[1]):
+                yield span
+
+
+def _named(text: str, keys: SecretKeys) -> Iterator[Span]:
+    """``{"name": "DB_PASSWORD", "value": "x"}``."""
+    masked_until = 0
+    for match in _NAMED.finditer(text):
+        if match.start() >= masked_until and match[2] in keys:
+            for span in _value(text, match.end(), match[2]):
+                masked_until = span[1]
+                yield span
 
 
 def _value(text: str, start: int, key: str) -> Iterator[Span]:
@@ -102,7 +147,8 @@ def _value(text: str, start: int, key: str) -> Iterator[Span]:
 
 def _end_of_group(text: str, start: int) -> int:
     """Where the bracket at ``start`` is closed, else where looking for that was given up."""
-    stop = min(len(text), start + LONGEST_GROUP)
+    shows_data = text[start + 1 : start + 2] in ("'", '"', "(", "[", "{")
+    stop = min(len(text), start + (LONGEST_DATA if shows_data else LONGEST_GROUP))
     open_brackets: list[str] = []
     for position in range(start, stop):
         character = text[position]

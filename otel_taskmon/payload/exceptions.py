@@ -8,6 +8,7 @@ from otel_taskmon.payload.encoder import PayloadEncoder
 from otel_taskmon.payload.notes import REDACTED, TRUNCATED, as_notes
 from otel_taskmon.payload.texts import bounded, cut_to_bytes, more_characters, valid
 from otel_taskmon.payload.tracebacks import (
+    LONGEST_READY_TEXT,
     Formatter,
     attributes_of,
     fingerprint,
@@ -17,8 +18,6 @@ from otel_taskmon.payload.tracebacks import (
 )
 from otel_taskmon.payload.values import type_name
 
-LONGEST_READY_TEXT: Final = 262_144
-"""Characters of a traceback text made by somebody else that are read."""
 _WITH_TRACEBACK: Final = "billiard.einfo.ExceptionWithTraceback"
 
 
@@ -49,14 +48,14 @@ def describe_exception(
             error, traceback_text = wrapped, traceback_text or without_quotes(attributes.get("tb"))
     kind = type_name(type(error))
     message, flags = bounded(message_of(error), settings.exception_max_bytes // 4, redactor)
-    ready = traceback_text[:LONGEST_READY_TEXT] if frames_of(error) is None else ""
+    ready = traceback_text if frames_of(error) is None else ""
     formatter = Formatter(redactor, settings.exception_max_bytes // 8)
     full, invalid = valid(formatter.format(error, message, ready))
     masked, any_secret = redactor.mask(full)
     stacktrace, cut = _without_its_middle(masked, settings.exception_max_bytes)
     flags |= formatter.flags | invalid | (REDACTED if any_secret else 0)
-    flags |= TRUNCATED if cut or len(traceback_text) > LONGEST_READY_TEXT else 0
-    mark = fingerprint(kind, frames_of(error), ready)
+    flags |= TRUNCATED if cut else 0
+    mark = fingerprint(kind, frames_of(error), ready[:LONGEST_READY_TEXT])
     return ExceptionRecord(kind, message, stacktrace, mark, as_notes("exception", flags))
 
 

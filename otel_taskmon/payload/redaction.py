@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from otel_taskmon.payload import assignments, secret_texts
@@ -13,6 +14,8 @@ from otel_taskmon.settings import Settings
 MASK: Final = "***"
 SHORTEST_SECRET: Final = 5
 """``pwd=1`` is the shortest text that can hold a built-in secret."""
+_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:[abfnrtv0]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})")
+"""Of a ``repr`` or of JSON, nested as they may be."""
 
 
 class Redactor:
@@ -32,6 +35,29 @@ class Redactor:
         """Where the secrets are: sorted, not overlapping, not empty."""
         if not self._on:
             return []
+        found = self._found(text)
+        if "\\" in text:
+            found += self._after_escapes(text)
+        return _merged(found) if found else found
+
+    def _after_escapes(self, text: str) -> Iterator[Span]:
+        """In a text shown by repr or JSON, what follows a line break has an "n" in front of it.
+
+        So lines with escapes are looked at again, with breaks in place of these; beside the first look, since what
+        seems an escape may be a piece of a path.
+        """
+        position = 0
+        while (escape := text.find("\\", position)) >= 0:
+            start = text.rfind("\n", 0, escape) + 1
+            position = text.find("\n", escape)
+            position = len(text) if position < 0 else position
+            line = text[start:position]
+            broken = _ESCAPE.sub(_breaks, line)
+            if broken != line:
+                yield from ((start + first, start + last) for first, last in self._found(broken))
+
+    def _found(self, text: str) -> list[Span]:
+        """In no order; they may overlap."""
         found: list[Span] = []
         if len(text) >= SHORTEST_SECRET:
             if assignments.may_be_in(text) and self.keys.may_be_in(text):
@@ -40,7 +66,7 @@ class Redactor:
                 found += secret_texts.find(text)
         for pattern in self._own:
             found += (match.span() for match in pattern.finditer(text) if match.end() > match.start())
-        return _merged(found) if found else found
+        return found
 
     def may_mask(self, json_text: str) -> bool:
         """False when neither a text nor a key in this JSON text, which has no escapes, would be masked."""
@@ -64,6 +90,10 @@ class Redactor:
             position = end
         pieces.append(text[position:])
         return "".join(pieces), True
+
+
+def _breaks(escape: re.Match[str]) -> str:
+    return "\n" * len(escape[0])
 
 
 def _merged(spans: list[Span]) -> list[Span]:

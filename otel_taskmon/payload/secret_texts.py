@@ -49,9 +49,12 @@ _PROSE: Final = frozenset(
     )
 )
 # the second half is for passwords with a slash that nobody escaped; "host:80/" is no user and password
+# an apostrophe may be in either, where it is not the end of a quoted text
 _URL: Final = re.compile(
-    r"://(?:([^\s/?#\"'<>\\]{1,512})@|([^\s/?#@\"'<>\\:]{0,256}:(?!\d{1,5}[/?#])[^\s@\"'<>\\]{1,256}+)@)"
+    r"://(?:([^\s/?#\"'<>\\]{1,512}(?:'\w[^\s/?#\"'<>\\]{0,256}){0,4})@"
+    r"|([^\s/?#@\"'<>\\:]{0,256}:(?!\d{1,5}[/?#])[^\s@\"'<>\\]{1,256}+(?:'\w[^\s@\"'<>\\]{0,256}+){0,4}+)@)"
 )
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _SERVICE_KEY: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
@@ -101,6 +104,7 @@ def _credentials(text: str) -> Iterator[Span]:
         value = match[2]
         if match[1].lower() == "basic":
             try:
+                value = value.rstrip(".~-").translate(_URL_SAFE)  # the end of a sentence
                 decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
             except (binascii.Error, ValueError):
                 continue

@@ -23,6 +23,8 @@ MOST_CAUSES: Final = 20
 MOST_FRAMES: Final = 60
 MOST_FRAMES_OF_A_CAUSE: Final = 20
 LONGEST_LINE: Final = 500
+LONGEST_READY_TEXT: Final = 262_144
+"""Characters of a traceback text made by somebody else that are read."""
 MOST_COUNTED: Final = 10_000
 BECAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 MEANWHILE: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -143,6 +145,8 @@ class Formatter:
         trace = frames_of(error)
         ready_text = "" if trace is not None else ready_text or remote_text(error)
         if ready_text:  # it ends with the exception's type and message already
+            ready_text, _, flags = masked_and_cut(ready_text, LONGEST_READY_TEXT, self._redactor)
+            self.flags |= flags
             return "".join([ready_text.rstrip("\n"), "\n", *self._notes(error)])
         name = type_name(type(error))
         lines = [f"{name}: {message}\n" if message else f"{name}\n", *self._notes(error), *self._parts(error)]

@@ -24,11 +24,21 @@ FOR_CLOSING: Final = 64
 ROOM_FOR_A_STRING: Final = 96
 """Where less room is left a string is left out, not cut."""
 LONGEST_KEY: Final = 256
+MOST_BESIDE_A_NAME: Final = 32
+"""Items of a container that says of one value what it is called."""
+_NAMES: Final = ("name", "key")
 _MASK_JSON: Final = f'"{MASK}"'
 _NO_NUMBERS: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 _PAIR: Final = (list, tuple)
 # what json.dumps(ensure_ascii=False) makes a string with; in C where there is C
 _quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
+
+
+def _key_of_pair(first: Any) -> str:
+    """Of a key and its value, as in a list of headers; "" where it is none."""
+    if type(first) is bytes:
+        first = first[:LONGEST_KEY].decode("latin-1")
+    return first if type(first) is str else ""
 
 
 class JsonWriter:
@@ -170,8 +180,8 @@ class JsonWriter:
         items = first_items(value, kind, self._max_items)
         if kind is tuple and type(value) is not tuple:
             names = field_names(value) or names
-        elif depth and len(items) == 2 and kind in _PAIR and type(items[0]) is str:
-            names = ("", items[0])  # a key and its value, as in a list of headers
+        elif depth and len(items) == 2 and kind in _PAIR:
+            names = ("", _key_of_pair(items[0]))
         for written, item in enumerate(items):
             mark = len(self._out)
             name = names[written] if written < len(names) else ""
@@ -182,14 +192,20 @@ class JsonWriter:
 
     def _pairs(self, value: Any, depth: int) -> int:
         seen: set[str] = set()
-        for key, item in first_pairs(value, self._max_items):
+        pairs = first_pairs(value, self._max_items)
+        is_named = self._name_a_secret(pairs)
+        for key, item in pairs:
             mark = len(self._out)
             name, whole = key_text(key)
             if not whole:
                 self.flags |= UNSERIALISABLE
             shown = self._shown_key(name, seen)
             start = "," if seen else ""
-            if not (self._put(f"{start}{_quoted(shown)}:") and self._write_under(name, item, depth)):
+            masked = is_named and item is not None and name.lower() == "value"
+            if not (
+                self._put(f"{start}{_quoted(shown)}:")
+                and (self._mask() if masked else self._write_under(name, item, depth))
+            ):
                 self._take_back(mark)
                 break
             seen.add(shown)
@@ -197,9 +213,22 @@ class JsonWriter:
 
     def _write_under(self, name: str, item: Any, depth: int) -> bool:
         if name and item is not None and self._redactor.is_secret_key(name):
-            self.flags |= REDACTED
-            return self._put(_MASK_JSON)
+            return self._mask()
         return self._write(item, depth + 1)
+
+    def _mask(self) -> bool:
+        self.flags |= REDACTED
+        return self._put(_MASK_JSON)
+
+    def _name_a_secret(self, pairs: Sequence[tuple[Any, Any]]) -> bool:
+        """As ``{"name": "DB_PASSWORD", "value": …}`` does."""
+        return 1 < len(pairs) <= MOST_BESIDE_A_NAME and any(
+            type(key) is str
+            and type(item) is str
+            and key.lower() in _NAMES
+            and self._redactor.is_secret_key(item)
+            for key, item in pairs
+        )
 
     def _shown_key(self, name: str, seen: set[str]) -> str:
         shown, left_out, flags = masked_and_cut(name, LONGEST_KEY, self._redactor)

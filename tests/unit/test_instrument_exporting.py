@@ -145,14 +145,14 @@ def test_a_flush_that_ends_is_waited_for() -> None:
 
 def test_a_flush_that_hangs_costs_its_bound_once(caplog: pytest.LogCaptureFixture) -> None:
     release = threading.Event()
-    flush = BoundedFlush(lambda: release.wait(30), 0.5)
+    flush = BoundedFlush(lambda: release.wait(30), 1.5)
     began = time.monotonic()
     assert not flush.flush()
-    assert 0.45 < time.monotonic() - began < 5
+    assert 1.45 < time.monotonic() - began < 10
     began = time.monotonic()
     assert not flush.flush()
-    assert time.monotonic() - began < 0.4
-    assert "0.5 s" in caplog.text
+    assert time.monotonic() - began < 1.4
+    assert "1.5 s" in caplog.text
     release.set()
 
 
@@ -182,15 +182,15 @@ def test_a_prepared_flush_works_in_a_forked_process() -> None:
 
 def test_flushes_run_side_by_side_under_one_deadline() -> None:
     release, done = threading.Event(), threading.Event()
-    hanging = [BoundedFlush(lambda: release.wait(30), 1.0) for _ in range(3)]
-    quick = BoundedFlush(done.set, 1.0)
+    hanging = [BoundedFlush(lambda: release.wait(30), 2.0) for _ in range(3)]
+    quick = BoundedFlush(done.set, 2.0)
     began = time.monotonic()
     assert not flush_all([*hanging, quick])
-    assert 0.95 < time.monotonic() - began < 2.5
+    assert 1.95 < time.monotonic() - began < 5.5
     assert done.is_set()
     began = time.monotonic()
     assert not flush_all(hanging), "they gave up once, and are not waited for again"
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 1.8
     assert flush_all([quick])
     assert flush_all([])
     release.set()

@@ -110,6 +110,30 @@ def test_a_revoke_without_the_workers_request_is_reported_from_its_context(bench
     assert json.loads(said[semconv.ARGS]) == [1, "***"]
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ([1], [1, "***", "x"]),
+        ([0, 1, 7], ["***", "***", "x"]),
+        (None, [1, "hunter2", "x"]),
+        ("1", [1, "hunter2", "x"]),
+        ([True, -1, "1", 2.0, [1]], [1, "hunter2", "x"]),
+    ],
+)
+def test_a_secret_of_a_task_that_is_not_registered_here(bench: Bench, told: object, shown: object) -> None:
+    """Its parameters have no names in this worker, but the publisher has told which of them are masked."""
+    headers = {"id": "t8", "task": "shop.tasks.gone", semconv.HEADER_SECRET_ARGS: told}
+    message = SimpleNamespace(
+        headers=headers, properties={}, delivery_info={}, payload=([1, "hunter2", "x"], {}, {})
+    )
+    bench.main.unknown(sender=SimpleNamespace(app=app), message=message, name="shop.tasks.gone", exc=None)
+    (said,) = bench.attributes()
+    assert json.loads(said[semconv.ARGS]) == shown
+    assert ("args:redacted" in said.get(semconv.PAYLOAD_NOTES, "")) == (
+        "***" in json.loads(said[semconv.ARGS])
+    )
+
+
 def test_a_hostile_message_gives_a_bounded_record(bench: Bench) -> None:
     message = SimpleNamespace(
         headers={"id": "i" * 5000, "task": "n" * 10_000, "root_id": {"a": 1}, "retries": "x", "eta": 5},
@@ -156,5 +180,9 @@ def test_once_the_stock_instrumentation_is_off_nothing_is_reported(
     monkeypatch.undo()
     # whatever another test of this process did with the one instrumentor there is
     monkeypatch.setattr(CeleryInstrumentor(), "_is_instrumented_by_opentelemetry", False)  # type: ignore[no-untyped-call]
-    bench.main.failed(a_request(), KeyboardInterrupt())
+    request = a_request()
+    bench.main.received(request)
+    bench.main.accepted(request)
+    bench.main.failed(request, KeyboardInterrupt())
     assert bench.attributes() == []
+    assert bench.events == [], "what nobody tells the end of must not begin"

@@ -124,6 +124,8 @@ def test_secrets_in_pairs_in_keys_in_numbers_and_in_bytes() -> None:
     assert decoded(whole(), [[("Authorization", CANARY), ("Host", "x")]]) == [
         [["Authorization", "***"], ["Host", "x"]]
     ]
+    headers = [[(b"authorization", CANARY), (b"x", b"y"), (b"\xff", 1)]]
+    assert decoded(whole(), headers) == [[["b'authorization'", "***"], ["b'x'", "b'y'"], ["b'\\xff'", 1]]]
     assert decoded(whole(), {"card 4111 1111 1111 1111": 1}, "kwargs") == {"card ***": 1}
     assert CANARY not in whole().encode({f"token={CANARY}": 1}, "kwargs").text
     assert decoded(whole(), [4111111111111111, 4111111111111112]) == ["***", 4111111111111112]
@@ -133,6 +135,18 @@ def test_secrets_in_pairs_in_keys_in_numbers_and_in_bytes() -> None:
 
 def test_nothing_under_a_secret_key_stays_nothing() -> None:
     assert decoded(whole(), {"password": None}, "kwargs") == {"password": None}
+
+
+def test_a_value_that_is_named_beside_it() -> None:
+    environment = [{"name": "DB_PASSWORD", "value": CANARY}, {"name": "LANG", "value": "C"}]
+    assert decoded(whole(), [environment]) == [[{**environment[0], "value": "***"}, environment[1]]]
+    assert decoded(PayloadEncoder(Settings()), {"key": "api-key", "Value": CANARY, "x": 1}, "kwargs") == {
+        "key": "api-key",
+        "Value": "***",
+        "x": 1,
+    }
+    unnamed = {"name": "password", "value": None, "label": "x"}
+    assert decoded(whole(), unnamed, "kwargs") == unnamed
 
 
 def test_positional_args_are_masked_by_the_names_of_their_parameters() -> None:

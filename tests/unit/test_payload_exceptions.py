@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_taskmon.payload import ExceptionRecord, PayloadEncoder, describe_exception
+from otel_taskmon.payload.tracebacks import LONGEST_READY_TEXT
 from otel_taskmon.settings import Settings
 
 ENCODER = PayloadEncoder(Settings())
@@ -250,6 +252,27 @@ def test_a_remote_traceback_stands_for_the_one_that_did_not_travel() -> None:
     )
     found = describe(error)
     assert found.stacktrace == "Traceback (most recent call last):\npassword=***\nShopError: x\n"
+
+
+@pytest.mark.parametrize("half", range(5, 40, 3))
+def test_no_half_of_a_secret_is_left_where_a_ready_text_is_cut(half: int) -> None:
+    secret = f"redis://shop:{CANARY}@host/0"
+    text = "Traceback (most recent call last):\n" + "y" * LONGEST_READY_TEXT
+    text = text[: LONGEST_READY_TEXT - half] + secret + " and more" * 10
+    remote = ShopError("from elsewhere")
+    remote.__cause__ = RemoteTraceback(text)
+    for found in (describe(ShopError("x"), text=text), describe(remote)):
+        assert CANARY[:2] not in found.stacktrace
+        assert "exception:truncated" in found.notes
+
+
+def test_a_remote_traceback_of_any_length_takes_bounded_time() -> None:
+    error = ShopError("from elsewhere")
+    error.__cause__ = RemoteTraceback("a=token: b " * 3_000_000)
+    started = time.thread_time()
+    describe(error)
+    # 0.2 s on a slow core; all of it would take 20
+    assert time.thread_time() - started < 5
 
 
 # ---- fingerprint --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -67,16 +68,40 @@ def test_not_a_secret_key(key: str) -> None:
         ("run --password hunter2 --verbose", "run --password *** --verbose"),
         ("run --api-key=hunter2", "run --api-key=***"),
         ("<login><password>hunter2</password></login>", "<login><password>***</password></login>"),
+        ("<password><![CDATA[hunter2]]></password>", "<password><![CDATA[***</password>"),
         ("password: 'never ends", "password: '***"),
         ("DB_PASSWORD=a", "DB_PASSWORD=***"),
+        ('Cookie: sid="hunter2"; a=b\nHost: x', "Cookie: ***\nHost: x"),
+        ('Authorization: Digest username="u", response="0a1b"', "Authorization: ***"),
+        ("{'h': 'Cookie: sid=\"hunter2\"; a=b', 'x': 1}", "{'h': 'Cookie: ***', 'x': 1}"),
+        ('{"h": "Cookie: sid=\\"hunter2\\"; a=b", "x": 1}', '{"h": "Cookie: ***", "x": 1}'),
+        ("password=pa'ss\"word x", "password=*** x"),
+        ("'password=pass','x'", "'password=***','x'"),
+        ("assert password != 'hunter2'", "assert password != '***'"),
+        ("password += 'hunter2'", "password += '***'"),
+        (
+            '{\\"password\\": \\"it\'s \\\\\\"x\\\\\\" hunter2\\", \\"b\\": 1}',
+            '{\\"password\\": \\"***\\", \\"b\\": 1}',
+        ),
+        ('\'{"password": "it\\\'s \\\\"x\\\\" hunter2", "b": 1}\'', '\'{"password": "***", "b": 1}\''),
+        ("password:" + " " * 60 + "hunter2\nx", "password:" + " " * 60 + "***\nx"),
+        ('{"password":\n   "hunter2"}', '{"password":\n   "***"}'),
+        ("passwords[]=hunter2&x=1", "passwords[]=***&x=1"),
+        ("user%5Bpassword%5D=hunter2&x=1", "user%5Bpassword%5D=***&x=1"),
+        ("%7B%22password%22%3A%22hunter2%22%7D", "%7B%22password%22%3A***"),
+        ("{&quot;password&quot;: &quot;hunter2&quot;}", "{&quot;password&quot;: ***;}"),
         # told by their own look
         ("postgres://bob:hunter2@db:5432/x", "postgres://***@db:5432/x"),
         ("redis://:hunter2@cache", "redis://***@cache"),
         ("amqp://bob:p@ss@host//", "amqp://***@host//"),
         ("redis://:pa/ss@host:1/0", "redis://***@host:1/0"),
         ("https://ghtoken@host/x", "https://***@host/x"),
+        ("redis://:pa'ss@host:1/0", "redis://***@host:1/0"),
+        ("'redis://bob:hunter2'x@host:1/0'", "'redis://***@host:1/0'"),
         ("sent Bearer abcdef-123456", "sent Bearer ***"),
         ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("sent Basic dXNlcjpwYXNz. Refused", "sent Basic *** Refused"),
+        ("Basic dXNlcjo-Pz8_", "Basic ***"),
         ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln here", "got *** here"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest", "***\nrest"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE cut", "***"),
@@ -104,6 +129,8 @@ def test_masked(text: str, masked: str) -> None:
         "basic information about the order",
         "https://host:8080/@user/x",
         "https://medium.com/@user",
+        "('http://host','me@example.com')",
+        "see 'https://host:80' or 'me@example.com'",
         "max_tokens=100, session_count: 4",
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
         "4111111111111112",  # fails Luhn
@@ -116,6 +143,97 @@ def test_masked(text: str, masked: str) -> None:
     ],
 )
 def test_not_masked(text: str) -> None:
+    assert REDACTOR.mask(text) == (text, False)
+
+
+KEY_OF_A_SERVICE = "AKIAIOSFODNN7EXAMPLE"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "api_key=hunter2",
+        "authorization: hunter2",
+        "session=hunter2",
+        "cvv=98765",
+        "Bearer abcdef-123456",
+        "Basic dXNlcjpwYXNz",
+        "--api-key hunter2",
+        KEY_OF_A_SERVICE,
+        "4111111111111111",
+    ],
+)
+@pytest.mark.parametrize("before", ["\n", "\r\n", "\t", "\0", "\x1b", "\xff"])
+def test_a_secret_that_follows_an_escape(secret: str, before: str) -> None:
+    """Of a ``repr``, of JSON, of JSON in a ``repr``: the letter of the escape is no part of what follows it."""
+    held = secret.rpartition("=")[2].rpartition(" ")[2]
+    text = f"x{before}{secret}"
+    for shown in (
+        repr(text),
+        repr(text.encode("latin-1")),
+        json.dumps(text),
+        repr(json.dumps(text)),
+        json.dumps(json.dumps(text)),
+    ):
+        if before == "\xff" and before in shown:  # a letter, shown as it is
+            continue
+        masked, found = REDACTOR.mask(shown)
+        assert found, shown
+        assert held not in masked
+        assert REDACTOR.mask(masked)[0] == masked, "masking again changes nothing"
+
+
+def test_a_pattern_of_ones_own_finds_what_follows_an_escape() -> None:
+    redactor = Redactor(Settings(redact_values=(r"\bORD-\d+",)))
+    assert redactor.mask(repr("a\nORD-17")) == ("'a\\n***'", True)
+
+
+def test_a_backslash_of_a_path_hides_no_secret() -> None:
+    """Only a search beside the first one: what seems an escape may be none."""
+    assert REDACTOR.mask(r"C:\api\token=hunter2")[0] == r"C:\api\token=***"
+    assert REDACTOR.mask(r"\\nas\auth\bearer: hunter2")[0] == r"\\nas\auth\bearer: ***"
+
+
+def test_a_key_and_its_value_as_a_pair() -> None:
+    """How older versions of Python show an ``OrderedDict``, and libraries their headers."""
+    for text, masked in (
+        (repr(("password", "hunter2")), "('password', '***')"),
+        ("OrderedDict([('password', 'hunter2'), ('a', 1)])", "OrderedDict([('password', '***'), ('a', 1)])"),
+        ("[(b'authorization', b'Basic x'), (b'a', b'b')]", "[(b'authorization', b'***'), (b'a', b'b')]"),
+        ('[["X-Api-Key","hunter2"],["a","b"]]', '[["X-Api-Key","***"],["a","b"]]'),
+        (
+            json.dumps(json.dumps([["token", "it's hunter2"]])),
+            json.dumps(json.dumps([["token", "***"]])),
+        ),
+        ("os.environ.get('DB_PASSWORD', 'hunter2')", "os.environ.get('DB_PASSWORD', '***')"),
+    ):
+        assert REDACTOR.mask(text) == (masked, True)
+        assert REDACTOR.mask(masked)[0] == masked
+    for text in (
+        "missing: ['user', 'password', 'email']",
+        "('password', 12, 'x')",
+        "['password', 'email', 'x']",
+        "('author', 'Bob')",
+    ):
+        assert REDACTOR.mask(text) == (text, False)
+
+
+def test_a_value_that_is_named_beside_it() -> None:
+    """As in the environment of a container, or in the cookies of a browser."""
+    for text, masked in (
+        (
+            "{'name': 'DB_PASSWORD', 'value': 'hunter2', 'x': 1}",
+            "{'name': 'DB_PASSWORD', 'value': '***', 'x': 1}",
+        ),
+        ('{"Key":"api_key","Value":17}', '{"Key":"api_key","Value":***}'),
+        (
+            json.dumps(json.dumps({"name": "sessionid", "value": 'a"b'})),
+            json.dumps(json.dumps({"name": "sessionid", "value": "***"})),
+        ),
+    ):
+        assert REDACTOR.mask(text) == (masked, True)
+        assert REDACTOR.mask(masked)[0] == masked
+    text = "{'name': 'author', 'value': 'Bob'}, {'name': 'password', 'label': 'x'}"
     assert REDACTOR.mask(text) == (text, False)
 
 
@@ -156,6 +274,15 @@ def test_redaction_can_be_switched_off() -> None:
     assert not redactor.is_secret_key("password")
 
 
+@pytest.mark.parametrize("before", ["cookies=", "'session': ", "--auth "])
+def test_a_large_container_under_a_secret_key_is_masked_to_its_end(before: str) -> None:
+    jar = {f"sid{number}": "x" * 40 for number in range(150)}
+    assert REDACTOR.mask(f"{before}{jar} and more") == (f"{before}*** and more", True)
+    # a bracket in a source line is closed on a line that the traceback does not show
+    line = "  auth=(\n" + '  File "a.py", line 1, in f\n' * 400
+    assert len(REDACTOR.mask(line)[0]) > len(line) - 5_000
+
+
 def test_overlapping_secrets_are_one() -> None:
     assert REDACTOR.mask("token=https://bob:hunter2@host/x?password=y z")[0] == "token=*** z"
 
@@ -170,6 +297,9 @@ MEGABYTE = 1_000_000
         "a ", " ",
         "-----BEGIN PRIVATE KEY-----", "password='", 'password=\\"', "password=(", 'password="""', "--password ",
         "<password>", "gh", "xox-", "sk-", "SG.", "key: ", "'", "\\", "token%3D", "-", "password: a ", "ab-", "=:",
+        "--password ['", "cookies=['", "'name': 'token', 'value': ", "'name':", "'key': 'a', ", "value\\\\'",
+        "\\n", "\\x00", "('key',", "('password','", "['token', '", '("token",\\\'', "(\\", 'cookie: a="', "cookie: =\\",
+        "://'a", "password=a'b", 'password=\\"a\\\\',
     ],
 )  # fmt: skip
 def test_a_megabyte_of_hostile_text_takes_bounded_time(unit: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,6 +104,13 @@ class Told:
             held, request.task.app, request.task.name, request._request_dict, request.chord
         )
         return held.publish, None, known
+
+
+@pytest.fixture(autouse=True, scope="module")
+def instrumented() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("otel_taskmon._celery.stock_active", lambda: True)
+        yield
 
 
 @pytest.fixture
