@@ -21,7 +21,7 @@ from otel_taskmon.errors import QueryFailed, StoreUnavailable
 from otel_taskmon.queries import overview, task_detail
 from otel_taskmon.queries.connection import READ_SECONDS, Client, connect
 from otel_taskmon.queries.model import TaskFilter
-from otel_taskmon.queries.tasks import list_executions, list_tasks, task_span
+from otel_taskmon.queries.tasks import log_page, task_span
 
 GOAL_MS = 100.0
 GOAL_DAY_OF_MANY_MS = 300.0
@@ -53,11 +53,11 @@ def questions(client: Client, since: datetime, until: datetime) -> dict[str, Que
     orders = itertools.count(100_000, 37)
 
     def page(wanted: TaskFilter = day, **order: object) -> Question:
-        return lambda: len(list_tasks(client, wanted, **order).rows)  # type: ignore[arg-type]  # keywords as given below
+        return lambda: len(log_page(client, wanted, **order).rows)  # type: ignore[arg-type]  # keywords as given below
 
-    second = list_tasks(client, day).next
-    by_runtime = list_tasks(client, day, sort="runtime").next
-    some_task = list_tasks(client, failed).rows[-1].task_id
+    second = log_page(client, day).next
+    by_runtime = log_page(client, day, sort="runtime").next
+    some_task = log_page(client, failed).rows[-1].task_id
 
     def search(text: str) -> TaskFilter:
         return TaskFilter(since=since, until=until, search=text)
@@ -80,20 +80,22 @@ def questions(client: Client, since: datetime, until: datetime) -> dict[str, Que
         "page by retries": page(sort="retries"),
         "page of failures": page(failed),
         "page, three filters": page(narrow),
-        "page of executions": lambda: len(list_executions(client, day).rows),
-        "page of executions by runtime": lambda: len(list_executions(client, day, sort="runtime").rows),
+        "page of executions": lambda: len(log_page(client, day, per="executions").rows),
+        "page of executions by runtime": lambda: len(
+            log_page(client, day, per="executions", sort="runtime").rows
+        ),
         "count and span": lambda: task_span(client, day).count,
         "count, three filters": lambda: task_span(client, narrow).count,
         "facets, all seven": lambda: cells(day),
         "facets, three filters": lambda: cells(narrow),
         "histogram": lambda: len(overview.histogram(client, day).buckets),
-        "search an argument: page": lambda: len(list_tasks(client, argument()).rows),
+        "search an argument: page": lambda: len(log_page(client, argument()).rows),
         "search an argument: count": lambda: task_span(client, argument()).count,
         "search an argument: facets": lambda: cells(argument()),
         "search an exception text: page": lambda: len(
-            list_tasks(client, search(f"finish order {next(orders)}")).rows
+            log_page(client, search(f"finish order {next(orders)}")).rows
         ),
-        "search part of an id: page": lambda: len(list_tasks(client, search(f"{next(orders):x}-")).rows),
+        "search part of an id: page": lambda: len(log_page(client, search(f"{next(orders):x}-")).rows),
         "one task by id": lambda: int(task_detail.find_task(client, some_task) is not None),
         "its executions": lambda: len(task_detail.executions(client, some_task)),
     }

@@ -123,6 +123,7 @@ def _rows(client: Client, wanted: TaskFilter, task_ids: tuple[str, ...], limit: 
 
 
 def _by_id(client: Client, wanted: TaskFilter, task_ids: tuple[str, ...]) -> list[TaskRow]:
+    from otel_taskmon.queries.model import TaskRow
     from otel_taskmon.queries.statements import statement
     from otel_taskmon.queries.task_rows import task_rows
 
@@ -131,7 +132,9 @@ def _by_id(client: Client, wanted: TaskFilter, task_ids: tuple[str, ...]) -> lis
         for task_id in dict.fromkeys(task_ids)
         for row in client.ask(statement("keys_of_task"), {"task_id": task_id}).rows
     ]
-    rows = sorted(task_rows(client, keys).values(), key=lambda row: row.first_published_at, reverse=True)
+    rows = sorted(
+        task_rows(client, keys, TaskRow).values(), key=lambda row: row.first_published_at, reverse=True
+    )
     return [row for row in rows if _fits(row, wanted)]
 
 

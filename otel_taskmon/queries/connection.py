@@ -23,6 +23,8 @@ READ_SECONDS = 60
 _PIECE_BYTES = 64 * 1024
 _NO_ANSWER_CODES = frozenset({209, 210, 279})
 """SOCKET_TIMEOUT, NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED: a server that cannot reach its own parts."""
+_NO_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+"""Halves of a character: what Python makes of bytes on a command line that are no UTF-8. No stored text has one."""
 _DRIVERS_FRAME: Final = re.compile(
     r"^(?:Received ClickHouse exception, code: \d+, server response: )?(?:Code: \d+\. DB::Exception: )?"
     r"(?P<said>.*?)(?: \(version [\d.]+[^()]*(?:\([^()]*\))?\))?\s*(?:\(for url \S+\))?$",
@@ -56,20 +58,20 @@ class Client:
         Raises StoreUnavailable when nobody answers, QueryFailed when the store answers with an error.
         """
         with self._errors():
-            answer = self._driver.query(sql, parameters=dict(parameters or {}), tz_mode="aware")
+            answer = self._driver.query(sql, parameters=_sendable(parameters), tz_mode="aware")
             return Result(tuple(answer.column_names), answer.result_rows)
 
     def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[Sequence[Any]]:
         """Row by row, holding one block at a time; errors as ``ask``, also in the middle."""
         with self._errors():
-            stream = self._driver.query_rows_stream(sql, parameters=dict(parameters or {}), tz_mode="aware")
+            stream = self._driver.query_rows_stream(sql, parameters=_sendable(parameters), tz_mode="aware")
             with stream as rows:
                 yield from rows
 
     def run(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """A statement without an answer (needs a user that may write); errors as ``ask``."""
         with self._errors():
-            self._driver.command(sql, parameters=dict(parameters or {}))
+            self._driver.command(sql, parameters=_sendable(parameters))
 
     def raw(
         self,
@@ -86,7 +88,7 @@ class Client:
         with self._errors():
             answer = self._driver.raw_stream(
                 sql,
-                parameters=dict(parameters or {}),
+                parameters=_sendable(parameters),
                 settings=dict(settings or {}),
                 transport_settings={"X-ClickHouse-Format": output_format},
             )
@@ -108,6 +110,19 @@ class Client:
     def _errors(self) -> Iterator[None]:
         with store_errors(self._where):
             yield
+
+
+def _sendable(parameters: Mapping[str, object] | None) -> dict[str, object]:
+    """The same with U+FFFD, as in every text that was decoded, for what is no character and could not be sent."""
+    return {name: _as_text(value) for name, value in (parameters or {}).items()}
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() else _NO_CHARACTER.sub("\ufffd", value)
+    if isinstance(value, list | tuple):
+        return [_as_text(one) for one in value]
+    return value
 
 
 @contextmanager

@@ -13,6 +13,9 @@ Per = Literal["tasks", "executions"]
 """Rows of the log: tasks with their executions folded, or executions."""
 
 NO_PRIORITY = -1
+HIGHEST_PRIORITY = 255
+NO_TASKS_PRIORITY = HIGHEST_PRIORITY + 1
+"""Stands for numbers that are no priority, of which some would not even fit into the parameter."""
 ANY = -1
 """What a flag that may be either is bound to."""
 INDEXED_LENGTH = 3
@@ -20,6 +23,8 @@ INDEXED_LENGTH = 3
 
 RARE_PIECES = 3
 """Pieces with a digit from which on the others need not be asked for."""
+SIGMAS = frozenset("Σσς")
+"""Letters whose lower case depends on what follows: the index has Σ at the end of a word as ς, and else as σ."""
 MADE_WHEN_READ = frozenset({"SENT", "SCHEDULED", "STARTED", "LOST"})
 """States that a task may have without any of its rows saying so, or not have although its newest row says so."""
 STORED = "source_tasks_stored"
@@ -50,8 +55,6 @@ def range_parameters(since_us: int, until_us: int) -> dict[str, object]:
 def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
     """What ``time_range``, ``field_filter`` and ``search_*`` need."""
     search = wanted.search.strip()
-    # A payload is JSON text, where a quote or a newline of the value is written escaped.
-    escaped = json.dumps(search, ensure_ascii=False)[1:-1]
     return {
         **range_parameters(
             BEGINNING_US if wanted.since is None else microseconds(wanted.since),
@@ -63,9 +66,9 @@ def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
         "exceptions": list(wanted.exceptions),
         "queues": list(wanted.queues),
         "workers": list(wanted.workers),
-        "priorities": [NO_PRIORITY if p is None else p for p in wanted.priorities],
+        "priorities": [_priority(priority) for priority in wanted.priorities],
         "search": search,
-        "search_in_json": escaped,
+        "search_in_json": _in_json(search),
         "search_pieces": rare_pieces(search),
         "ran_since_us": BEGINNING_US if wanted.ran_since is None else microseconds(wanted.ran_since),
         "ran_until_us": END_US if wanted.ran_until is None else microseconds(wanted.ran_until),
@@ -75,15 +78,39 @@ def filter_parameters(wanted: TaskFilter) -> dict[str, object]:
     }
 
 
+def _priority(wanted: int | None) -> int:
+    if wanted is None:
+        return NO_PRIORITY
+    return wanted if 0 <= wanted <= HIGHEST_PRIORITY else NO_TASKS_PRIORITY
+
+
 def rare_pieces(search: str) -> list[str]:
     """Three-letter pieces of ``search`` that few texts hold, as the text indexes know them; empty: ask for all.
 
     Words are alike, numbers are not: a piece with a digit rules out hundreds of times as many rows as one without. Only
-    pieces in ASCII, whose lower case is the same for us and for the store.
+    pieces in ASCII, whose lower case is the same for us and for the store. Of a text with a sigma those without one.
     """
     windows = (search[at : at + INDEXED_LENGTH] for at in range(len(search) - INDEXED_LENGTH + 1))
     rare = {piece.lower() for piece in windows if piece.isascii() and any(map(str.isdigit, piece))}
-    return sorted(rare) if len(rare) >= RARE_PIECES else []
+    if len(rare) >= RARE_PIECES:
+        return sorted(rare)
+    if SIGMAS.isdisjoint(search):
+        return []
+    lower = search.lower()
+    pieces = {lower[at : at + INDEXED_LENGTH] for at in range(len(lower) - INDEXED_LENGTH + 1)}
+    return sorted(piece for piece in pieces if SIGMAS.isdisjoint(piece))
+
+
+def _is_indexed(search: str) -> bool:
+    """Whether the text indexes can tell where ``search`` may stand."""
+    if len(search) < INDEXED_LENGTH:
+        return False
+    return SIGMAS.isdisjoint(search) or (_in_json(search) == search and bool(rare_pieces(search)))
+
+
+def _in_json(search: str) -> str:
+    """As it stands in a payload, which is JSON text: a quote or a newline of the value is written escaped."""
+    return json.dumps(search, ensure_ascii=False)[1:-1]
 
 
 def source_slots(per: Per, wanted: TaskFilter, *, shows_state: bool = True) -> Mapping[str, str]:
@@ -103,7 +130,7 @@ def source_slots(per: Per, wanted: TaskFilter, *, shows_state: bool = True) -> M
     }
     if not search:
         return slots | {"search": "search_off"}
-    form = "" if len(search) >= INDEXED_LENGTH else "_short"
+    form = "" if _is_indexed(search) else "_short"
     return slots | {
         "search": f"search_{per}",
         "search_pieces": "search_pieces_rare" if rare_pieces(search) else "search_pieces_all",

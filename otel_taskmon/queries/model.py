@@ -56,8 +56,11 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class TaskRow:
-    """One task, its executions folded (``celery_tasks_latest`` and the newest execution's short payload)."""
+class LogRow:
+    """What the log shows of a task, its executions folded, or of an execution.
+
+    Of ``celery_tasks_latest`` or ``celery_task_runs``, with a short payload: that of the newest execution.
+    """
 
     task_id: str
     task_name: str
@@ -67,29 +70,43 @@ class TaskRow:
     executions: int
     retries: int
     first_published_at: datetime
-    published_at: datetime | None
-    received_at: datetime | None
     eta: datetime | None
-    expires: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
     duration_ns: int | None
     queue_wait_ns: int | None
     queue: str
     priority: int | None
-    redelivered: bool
     worker: str
-    root_id: str
-    parent_id: str
-    is_error: bool
     exc_type: str
     exc_message: str
     args_short: str
     """First 200 characters of args, then of kwargs, as stored."""
     kwargs_short: str
-    trace_id: str
     execution_id: str = ""
     """Set only in the view with one row per execution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRow(LogRow):
+    """A row of the log with all that is known of it."""
+
+    published_at: datetime | None
+    received_at: datetime | None
+    expires: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    redelivered: bool
+    root_id: str
+    parent_id: str
+    is_error: bool
+    trace_id: str
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """As ``TaskPage`` with rows that say what the log shows, which takes a third less to read."""
+
+    rows: list[LogRow]
+    next: Cursor | None
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from typing import Final
 
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.filters import MADE_WHEN_READ, Per, filter_parameters
-from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskRow
+from otel_taskmon.queries.model import Cursor, LogRow, SortKey, TaskFilter
 from otel_taskmon.queries.statements import statement
+from otel_taskmon.queries.task_rows import Row
 
 Found = tuple[datetime, str, str]
 """``first_published_at``, ``task_id`` and ``execution_id``, which is empty for tasks."""
-Reader = Callable[[Sequence[Found]], list[TaskRow]]
+Reader = Callable[[Sequence[Found]], list[Row]]
 """The rows of these keys as they are now; one that was deleted has none."""
 
 _VALUES: Final[dict[SortKey, str]] = {"runtime": "duration_ns", "wait": "queue_wait_ns"}
@@ -43,8 +44,8 @@ def page_by_value(
     descending: bool,
     limit: int,
     after: Cursor | None,
-    read: Reader,
-) -> list[TaskRow] | None:
+    read: Reader[Row],
+) -> list[Row] | None:
     """``limit`` rows in order, all of which have a value; None where only the general question can tell."""
     if not _is_answerable(wanted, per, sort, after):
         return None
@@ -87,13 +88,13 @@ def _is_answerable(wanted: TaskFilter, per: Per, sort: SortKey, after: Cursor | 
 
 
 def _sure(
-    rows: Sequence[TaskRow],
+    rows: Sequence[Row],
     wanted: TaskFilter,
     sort: SortKey,
     descending: bool,
     after: Cursor | None,
     last: int | None,
-) -> list[TaskRow]:
+) -> list[Row]:
     """In order: what fits the filter now, comes after the cursor, and has a value beyond the last candidate's."""
     found = []
     for row in rows:
@@ -112,7 +113,7 @@ def _sure(
     return [row for _, row in found]
 
 
-def _fits(row: TaskRow, wanted: TaskFilter) -> bool:
+def _fits(row: LogRow, wanted: TaskFilter) -> bool:
     return all(
         not getattr(wanted, name) or getattr(row, column) in getattr(wanted, name)
         for name, column in _FIELDS.items()

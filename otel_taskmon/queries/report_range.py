@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from otel_taskmon.queries.connection import Client
-from otel_taskmon.queries.filters import microseconds, moment
+from otel_taskmon.queries.filters import BEGINNING_US, END_US, microseconds, moment
 from otel_taskmon.queries.overview import bucket_seconds
 from otel_taskmon.queries.report_model import Off, ReportFilter, Source
 from otel_taskmon.queries.statements import statement
@@ -101,6 +101,8 @@ def report_range(
 ) -> ReportRange:
     """The range of a report; ``back_too``: the same source must have the range before it as well.
 
+    A range that begins before 1970 or ends after 2099 holds no more than what lies between, and is cut to it.
+
     ``samples``: of queue lengths, which have tables and a retention of their own and know neither apps nor workers.
     """
     as_of = datetime.now(UTC)
@@ -110,6 +112,7 @@ def report_range(
     else:
         (oldest,) = client.ask(statement("report_oldest")).only()
         since_us = until_us if oldest is None else microseconds(oldest)
+    since_us, until_us = (min(max(bound_us, BEGINNING_US), END_US) for bound_us in (since_us, until_us))
     until_us = max(until_us, since_us)
     off: list[Off] = []
     source: Source = "executions"

@@ -19,7 +19,7 @@ def find_task(client: Client, task_id: str) -> TaskRow | None:
     if not keys:
         return None
     key = (keys[0][0], keys[0][1])
-    return task_rows(client, [key]).get(key)
+    return task_rows(client, [key], TaskRow).get(key)
 
 
 def executions(client: Client, task_id: str) -> list[Execution]:

@@ -155,7 +155,8 @@ SELECT
     '' AS exc_fingerprint,
     payload_notes,
     trace_id,
-    greatest(sent_at, ifNull(eta, sent_at)) AS changed_at,
+    -- ten years ahead at most: a TTL counts in seconds of 32 bits, which end in 2106
+    greatest(sent_at, least(ifNull(eta, sent_at), sent_at + toIntervalDay(3653))) AS changed_at,
     if(is_error, 0, ifNull(toUnixTimestamp64Micro(eta), 0)) AS unfinished_since
 FROM otel.celery_task_sends
 WHERE stamped;

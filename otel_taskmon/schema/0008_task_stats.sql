@@ -44,7 +44,12 @@ SETTINGS ttl_only_drop_parts = 1;
 -- may already be leaving celery_task_runs (its TTL says when), or an hour would shrink with them. At most so many at a
 -- time as hold about a million rows, those first that were not computed for longest: after a bulk load or a long
 -- outage all of them together would take the store's memory.
+-- And those that may have lost an execution: where the main process's record replaces a pool process's, the execution
+-- moves to the hour that the main process says, and nothing new comes into the one that it leaves. No record says which
+-- that was; it lies between receive and end. So of such records of the last day, every such hour but their own is
+-- counted, and one whose statistics have another number of executions is computed again.
 -- One list for both halves: an hour that only the second one knew would go to zero.
+-- empty(…): where there is no hour to compute, engine 26.9 would read all rows for has() of none.
 -- The second half puts in a zero for every group that is there already, so that a group whose last row changed its
 -- state goes to zero and does not stay as it was.
 CREATE MATERIALIZED VIEW IF NOT EXISTS otel.celery_task_stats_1h_mv
@@ -58,6 +63,24 @@ WITH
         WHERE database = 'otel' AND name = 'celery_task_runs'
     ) AS kept_hours,
     if(kept_hours = 0, toDateTime(0, 'UTC'), now('UTC') - toIntervalHour(kept_hours)) AS kept_since,
+    (
+        SELECT groupUniqArray(hour)
+        FROM
+        (
+            SELECT
+                toStartOfHour(toDateTime(started_at, 'UTC')) AS its_own,
+                toStartOfHour(
+                    toDateTime(least(started_at, ifNull(received_at, started_at)), 'UTC') - INTERVAL 1 MINUTE) AS first,
+                toStartOfHour(toDateTime(greatest(started_at, ended_at), 'UTC') + INTERVAL 1 MINUTE) AS last,
+                arrayMap(
+                    back -> last - toIntervalHour(back),
+                    range(1 + least(intDiv(toUInt32(last) - toUInt32(first), 3600), 47))) AS possible
+            FROM otel.celery_task_runs
+            WHERE report_rank = 2 AND ingested_at >= now64(6, 'UTC') - INTERVAL 1 DAY
+        )
+        ARRAY JOIN possible AS hour
+        WHERE hour != its_own
+    ) AS left_perhaps,
     (
         SELECT groupArray(hour)
         FROM
@@ -81,6 +104,23 @@ WITH
                     UNION ALL
                     SELECT hour, 0 AS rows, noted_at AS changed_at, toDateTime64(0, 6, 'UTC') AS computed_at
                     FROM otel.celery_task_stats_due
+                    UNION ALL
+                    SELECT hour, 0 AS rows, now64(6, 'UTC') AS changed_at, toDateTime64(0, 6, 'UTC') AS computed_at
+                    FROM
+                    (
+                        SELECT toStartOfHour(toDateTime(started_at, 'UTC')) AS hour, toInt64(1) AS difference
+                        FROM otel.celery_task_runs FINAL
+                        WHERE
+                            if(empty(left_perhaps), 0, has(left_perhaps, hour))
+                            AND started_at >= toDateTime64(arrayMin(left_perhaps), 6, 'UTC')
+                            AND started_at < toDateTime64(arrayMax(left_perhaps), 6, 'UTC') + INTERVAL 1 HOUR
+                        UNION ALL
+                        SELECT stats.hour AS hour, -toInt64(stats.runs) AS difference
+                        FROM otel.celery_task_stats_1h AS stats FINAL
+                        WHERE has(left_perhaps, stats.hour)
+                    )
+                    GROUP BY hour
+                    HAVING sum(difference) != 0
                     UNION ALL
                     SELECT hour, 0 AS rows, toDateTime64(0, 6, 'UTC') AS changed_at, max(stats.computed_at) AS computed_at
                     FROM otel.celery_task_stats_1h AS stats
@@ -122,7 +162,7 @@ FROM
         task_name, app, queue, worker, state, exc_type, is_error, duration_ns, queue_wait_ns, 1 AS counts
     FROM otel.celery_task_runs FINAL
     WHERE
-        has(touched, hour)
+        if(empty(touched), 0, has(touched, hour))
         AND started_at >= toDateTime64(arrayMin(touched), 6, 'UTC')
         AND started_at < toDateTime64(arrayMax(touched), 6, 'UTC') + INTERVAL 1 HOUR
     UNION ALL
@@ -219,8 +259,8 @@ SELECT
     sum(group_wait_sum_ns) AS wait_sum_ns,
     max(group_wait_max_ns) AS wait_max_ns,
     quantilesDDMergeStateIf(0.01, 0.5, 0.95, 0.99)(group_wait_quantiles, counts) AS wait_quantiles,
-    if(countIf(counts) = 0, day, minIf(hour, counts)) AS first_hour,
-    if(countIf(counts) = 0, day, maxIf(hour, counts)) AS last_hour,
+    if(runs = 0, day, minIf(hour, group_runs > 0)) AS first_hour,
+    if(runs = 0, day, maxIf(hour, group_runs > 0)) AS last_hour,
     ifNull(min(minOrNullIf(hour, counts)) OVER (PARTITION BY day), day) AS hours_since,
     max(max(changed_at)) OVER (PARTITION BY day) AS hours_computed_at,
     count() OVER (PARTITION BY day) AS groups,

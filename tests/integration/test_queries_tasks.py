@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client as Driver
 
-from otel_taskmon.queries import overview, searching
+from otel_taskmon.queries import overview, searching, task_detail
 from otel_taskmon.queries.connection import Client
 from otel_taskmon.queries.export import csv_rows
-from otel_taskmon.queries.model import Cursor, SortKey, TaskFilter, TaskPage, TaskRow
-from otel_taskmon.queries.tasks import list_executions, list_tasks, task_span
+from otel_taskmon.queries.model import Cursor, LogRow, SortKey, TaskFilter, TaskPage, TaskRow
+from otel_taskmon.queries.tasks import list_executions, list_tasks, log_page, task_span
 from tests.support.made_tasks import EVERYTHING, MADE, RECORDS, UNTIL, Made, narrowed
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import at, insert, run, send
@@ -81,6 +82,20 @@ def test_pages_in_every_order(reader: Client, sort: SortKey, descending: bool) -
     assert [row.task_id for row in pages(rows)] == [m.task_id for m in have + without]
 
 
+@pytest.mark.parametrize("per", ["tasks", "executions"])
+@pytest.mark.parametrize("sort", ["time", "runtime", "wait"])
+def test_what_the_log_shows_is_part_of_the_whole_rows(reader: Client, sort: SortKey, per: Any) -> None:
+    ask = list_tasks if per == "tasks" else list_executions
+    shown = [field.name for field in fields(LogRow)]
+    after: Cursor | None = None
+    for _ in range(2):
+        whole = ask(reader, EVERYTHING, sort=sort, limit=60, after=after)
+        page = log_page(reader, EVERYTHING, per=per, sort=sort, limit=60, after=after)
+        assert page.rows == [LogRow(*(getattr(row, name) for name in shown)) for row in whole.rows]
+        assert page.next == whole.next
+        after = page.next
+
+
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize(
     ("field", "attribute"),
@@ -118,6 +133,47 @@ def test_a_row_says_what_happened(reader: Client) -> None:
         assert row.executions == (0 if m.state == "SENT" else m.retries + 1)
         assert row.first_published_at == at(m.first).replace(microsecond=row.first_published_at.microsecond)
         assert row.is_error is (m.state == "FAILURE")
+
+
+def test_a_greek_word_is_found_whatever_follows_its_sigma(reader: Client, writer: Driver) -> None:
+    """Its lower case is another letter at the end of a word, which is no other letter to who searches."""
+    words = {"alone": "ΟΔΟΣ", "goes-on": "ΟΔΟΣΑ", "small": "οδοσα", "quoted": 'ΟΔΟΣ "α', "other": "ΟΔΟ"}
+    insert(
+        writer,
+        [
+            send(task_id, first=90_000, sent=90_000, args=json.dumps([word], ensure_ascii=False))
+            for task_id, word in words.items()
+        ],
+    )
+    for search, expected in (
+        ("ΟΔΟΣ", {"alone", "goes-on", "small", "quoted"}),
+        ("οδοσ", {"alone", "goes-on", "small", "quoted"}),
+        ("δοσα", {"goes-on", "small"}),
+        ("ΟΣΑ", {"goes-on", "small"}),
+        ('οδοσ "', {"quoted"}),
+    ):
+        wanted = TaskFilter(since=at(89_000), until=at(91_000), search=search)
+        assert {row.task_id for row in list_tasks(reader, wanted).rows} == expected, search
+        assert task_span(reader, wanted).count == len(expected), search
+
+
+@pytest.mark.parametrize("text", ["\udcff", "a\ud800b"])
+def test_a_text_that_no_table_can_hold_is_found_nowhere(reader: Client, text: str) -> None:
+    """What Python makes of bytes on a command line that are no UTF-8 cannot even be sent as it is."""
+    for only in ({"search": text}, {"names": (text,)}):
+        assert list_tasks(reader, narrowed(TaskFilter(**only))).rows == []
+    assert task_detail.find_task(reader, text) is None
+
+
+@pytest.mark.parametrize("priorities", [(99_999,), (256,), (-1,), (None, 2**70)])
+def test_a_number_that_is_no_priority_is_that_of_no_task(
+    reader: Client, priorities: tuple[int | None, ...]
+) -> None:
+    wanted = narrowed(TaskFilter(priorities=priorities))
+    expected = [m for m in MADE if m.priority in priorities]
+    for sort in ("time", "runtime"):
+        assert len(list_tasks(reader, wanted, sort=sort, limit=1000).rows) == len(expected)
+    assert task_span(reader, wanted).count == len(expected)
 
 
 def test_paging_does_not_slip_while_tasks_arrive(reader: Client, writer: Driver) -> None:

@@ -194,6 +194,24 @@ def test_an_overview_of_nothing(reader: Client) -> None:
         assert overview.workers == ()
 
 
+@pytest.mark.parametrize("key", ["tasks_throughput_by_state", "queue_length_over_time", "tasks_throughput"])
+@pytest.mark.parametrize(("first", "last"), [(1, 9999), (1, None), (None, 9999), (9999, None), (1, 2)])
+def test_ranges_that_no_calendar_of_rows_has(
+    reader: Client, key: ReportKey, first: int | None, last: int | None
+) -> None:
+    """Anybody can write such years into an address; what lies within is answered, and nothing overflows."""
+    since, until = (None if year is None else datetime(year, 12, 31, tzinfo=UTC) for year in (first, last))
+    wanted = ReportFilter(since, until)
+    answer = ask_report(reader, key, wanted)
+    begin, end = answer.wanted.since, answer.wanted.until
+    assert begin is not None
+    assert end is not None
+    assert datetime(1970, 1, 1, tzinfo=UTC) <= begin <= end <= datetime(2100, 1, 1, tzinfo=UTC)
+    assert bool(answer.based_on.count) is (first != 9999 and last != 2)
+    overview = ask_overview(reader, wanted)
+    assert overview.runs.now == statistics(reader, wanted).based_on.count
+
+
 def test_queue_length_over_time(reader: Client) -> None:
     wanted = ReportFilter(BEGIN, END, apps=("shop",), workers=("celery@a",))
     answer = ask_report(reader, "queue_length_over_time", wanted, buckets=66)

@@ -142,6 +142,16 @@ def test_rows_that_grow_old_later_go_too(tmp_path: Path) -> None:
         wait_until(lambda: number(running, "SELECT count() FROM otel.otel_traces") == 0, "no spans")
 
 
+def test_a_task_for_the_next_century_is_kept(tmp_path: Path) -> None:
+    """A TTL counts in seconds of 32 bits, which end in 2106."""
+    with store(tmp_path) as running:
+        eta = int(datetime(2150, 1, 1, tzinfo=UTC).timestamp()) * 10**9
+        insert(running.client("admin"), [send("far", sent=NOW, first=NOW, eta=eta)])
+        running.client("admin").command("OPTIMIZE TABLE otel.celery_tasks FINAL")
+        found = running.client().query("SELECT task_id, toYear(eta), state FROM otel.celery_tasks_latest")
+        assert found.result_rows == [("far", 2150, "SCHEDULED")]
+
+
 def test_nothing_is_altered_again_at_the_next_start(tmp_path: Path) -> None:
     variables = {
         "TASKMON_DATA_MAX_AGE": "5",

@@ -2,19 +2,7 @@
 SELECT
     toDateTime64(first_hour, 6, 'UTC') AS at,
     toDateTime64(last_hour, 6, 'UTC') AS newest_at,
-    task_name,
-    app,
-    queue,
-    state,
-    runs,
-    errors,
-    started,
-    duration_sum_ns,
-    duration_min_ns,
-    duration_max_ns,
-    duration_quantiles,
-    waited,
-    wait_quantiles
+    --: report_statistics_columns
 FROM otel.celery_task_stats_1d FINAL
 WHERE
     toUnixTimestamp(day) IN {days:Array(UInt32)}

@@ -1,6 +1,7 @@
 -- Executions by the hour, for ranges that begin before the oldest execution that is kept: up to a point from the hourly
 -- statistics, which are some minutes behind, and from there on from the executions themselves, one row each. For what
--- asks for hours, workers or exceptions, which are counts alone.
+-- asks for hours, workers or exceptions, which are counts alone. A group that has no executions any more has a row that
+-- says so; to a report it is nothing.
 (
     SELECT
         toDateTime64(hour, 6, 'UTC') AS at,
@@ -18,6 +19,7 @@
     WHERE
         hour >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')
         AND hour < fromUnixTimestamp64Micro(least({until_us:Int64}, {recent_us:Int64}), 'UTC')
+        AND runs > 0
         AND (
             --: report_filter
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Final
 
-from otel_taskmon.queries.model import TaskRow
+from otel_taskmon.queries.model import LogRow
 from taskmon_viewer.components.table import Column, Row
 from taskmon_viewer.links import task_href
 from taskmon_viewer.report_values import zoned_clock
@@ -50,7 +50,7 @@ def columns() -> tuple[Column, ...]:
     return _COLUMNS
 
 
-def row(task: TaskRow, local: tzinfo | None = None) -> Row:
+def row(task: LogRow, local: tzinfo | None = None) -> Row:
     """A row of either view; of executions when ``execution_id`` is set. ``local``: the reader's time zone, in which the
     time is said as well when it is hovered over."""
     cells = (

@@ -9,27 +9,18 @@ SELECT
     1 AS executions,
     retries,
     first_published_at,
-    published_at,
-    received_at,
     eta,
-    expires,
-    if(duration_ns IS NULL, NULL, toNullable(r.started_at)) AS started_at,
-    toNullable(r.ended_at) AS ended_at,
     duration_ns,
     queue_wait_ns,
     queue,
     priority,
-    redelivered,
     worker,
-    root_id,
-    parent_id,
-    is_error,
     exc_type,
     exc_message,
     substringUTF8(args, 1, 200) AS args_short,
     substringUTF8(kwargs, 1, 200) AS kwargs_short,
-    trace_id,
     execution_id
+    --: row_rest
 FROM otel.celery_task_runs AS r FINAL
 PREWHERE
     (first_published_at, task_id) IN (

@@ -1,0 +1,1 @@
+-- No more than what the log shows.
