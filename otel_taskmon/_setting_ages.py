@@ -19,7 +19,9 @@ class Forever(enum.Enum):
 
 Age = int | Forever
 """How long rows are kept, in hours."""
-_MAX_HOURS: Final = 876_000
+_MAX_HOURS: Final = 438_000
+"""Fifty years. The engine reckons when a row is due as a DateTime, which ends in 2106 and begins again in 1970: with an
+age beyond that, every row would be due at once."""
 
 
 def _parse_age(value: object) -> Age:

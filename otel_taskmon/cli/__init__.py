@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 
 import click
@@ -35,6 +36,8 @@ def cli() -> None:
 
     Start with "taskmon demo". Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        click.get_current_context().color = False  # click itself knows neither
     # The driver logs what it also raises, and what it raises we say ourselves, in one line.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 

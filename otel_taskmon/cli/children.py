@@ -1,7 +1,7 @@
 """Child processes of ``taskmon up`` and ``taskmon demo``: started in sessions of their own, watched, ended by id.
 
 A session of its own keeps the terminal's Ctrl-C from the children, so that we end them in the right order, and lets
-us end whatever a child started itself (pool processes) with it.
+us end whatever a child started itself (pool processes) with it. Where we are killed ourselves, ``guard`` does it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from otel_taskmon.cli.guard import Guard
 from otel_taskmon.cli.options import STORE_FLAGS, VIEWER_FLAGS
 from otel_taskmon.errors import TaskmonError
 from otel_taskmon.settings import ReaderSettings, StoreSettings
 
 POLL_S = 0.05
 TAIL_LINES = 25
+_guard = Guard()
 
 
 class StopRequested(Exception):
@@ -81,6 +83,7 @@ class ChildProcess:
         self.log = log
         self.stop_within_s = stop_within_s
         self.started = time.monotonic()
+        _guard.watch(process.pid)
 
     @classmethod
     def start(
@@ -133,6 +136,7 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+        _guard.forget(self.pid)
 
 
 def check_all(children: Iterable[ChildProcess]) -> None:

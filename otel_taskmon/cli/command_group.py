@@ -51,6 +51,9 @@ class CommandGroup(click.Group):
             raise click.ClickException(
                 "nothing was done: there is nobody to ask. --help names the option that does without a question."
             ) from None
+        except UnicodeEncodeError as error:  # bytes that Python keeps as they came until they are to be sent
+            text = error.object[max(error.start - 20, 0) : error.end + 20]
+            raise click.UsageError(f"this is not UTF-8: {text!a}") from error
         except SettingError as error:
             raise click.UsageError(str(error)) from error
         except TaskmonError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -120,17 +122,31 @@ def command(
     click.echo(f"{rows:,} {per}" + ("" if output == STDOUT else f" in {output}"), err=True)
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 def _into_file(path: Path, write: Callable[[BinaryIO], int]) -> int:
-    """Written beside it and put into place as a whole; nothing is left of one that was cut short."""
-    part = path.with_name(f"{path.name}.part")
+    """Written beside it and put into place as a whole; nothing is left of one that was cut short.
+
+    To be asked to end (SIGTERM) cuts it short as Ctrl-C does. A device or a pipe (``/dev/null``, a FIFO) is written to
+    as it is: a file in its place would replace it.
+    """
+    before = signal.signal(signal.SIGTERM, _end)
     try:
-        with part.open("wb") as out:
-            rows = write(out)
-        part.replace(path)
+        if path.exists() and not path.is_file():
+            with path.open("wb") as out:
+                return write(out)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as out:
+                rows = write(out)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise TaskmonError(f"cannot write {path}: {error.strerror or error}") from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return rows

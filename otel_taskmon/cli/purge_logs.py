@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
-import socket
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from otel_taskmon.cli.actor import actor
 from otel_taskmon.cli.moments import MOMENT
 from otel_taskmon.cli.printing import inert, json_option, print_json, time_text
 from otel_taskmon.cli.reading import apps_of, open_reader, open_writer, task_options, url_option
@@ -63,7 +62,6 @@ def command(
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json needs --yes or --dry-run, since it cannot ask")
     with open_reader(clickhouse_url) if dry_run else open_writer(clickhouse_url) as client:
-        from otel_taskmon.queries.audit import Actor
         from otel_taskmon.queries.purging import LogSelection, preview_purge, purge_logs
 
         selection = LogSelection(
@@ -87,9 +85,8 @@ def command(
             return
         if not yes and not click.confirm("Delete them from every table?", default=False):
             raise click.ClickException("nothing was deleted")
-        actor = Actor(f"{getpass.getuser()}@{socket.gethostname()}", "command line")
         try:
-            done = purge_logs(client, selection, actor, progress=_say_nothing if as_json else _say_table)
+            done = purge_logs(client, selection, actor(), progress=_say_nothing if as_json else _say_table)
         except (KeyboardInterrupt, StoreUnavailable, QueryFailed) as error:
             raise click.ClickException(
                 f"cut short{f': {error}' if str(error) else ''}\nOnly chosen tasks lost rows, and not yet in every "

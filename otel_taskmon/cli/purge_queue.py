@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otel_taskmon.cli.actor import actor
 from otel_taskmon.cli.broker_choice import given_app, open_broker, reading, the_queue
 from otel_taskmon.cli.printing import inert, json_option, print_json, print_table
 from otel_taskmon.cli.reading import NO_APP, open_writer, url_option
@@ -119,11 +118,10 @@ def _note(
 ) -> None:
     if client is None:
         return
-    from otel_taskmon.queries.audit import Actor, record_audit
+    from otel_taskmon.queries.audit import record_audit
 
-    actor = Actor(f"{getpass.getuser()}@{socket.gethostname()}", "command line")
     detail = f"{planned.wanted.text()} at {broker.where}" + (f"; {more}" if more else "")
-    record_audit(client, actor, action="purge queue", target=planned.queue, affected=removed, detail=detail)
+    record_audit(client, actor(), action="purge queue", target=planned.queue, affected=removed, detail=detail)
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from otel_taskmon.errors import QueryFailed
+from otel_taskmon.settings.store import xdg_directory
 
 _HISTORY_LINES = 1_000
 _LEAVE = frozenset({"exit", "quit", "\\q"})
@@ -17,8 +17,7 @@ _LEAVE = frozenset({"exit", "quit", "\\q"})
 
 def history_file() -> Path:
     """``$XDG_STATE_HOME/taskmon/sql_history``, else below ``~/.local/state``."""
-    given = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
-    return (given if given.is_absolute() else Path("~/.local/state").expanduser()) / "taskmon" / "sql_history"
+    return xdg_directory("XDG_STATE_HOME", ".local/state") / "taskmon" / "sql_history"
 
 
 def prompt(run: Callable[[str], None]) -> None:

@@ -18,8 +18,16 @@ from otel_taskmon.settings import RetentionSettings
 
 MANY_PARTS: Final = 300
 """In one partition. ClickHouse slows inserts down at 1000 and refuses them at 3000."""
-_LATE_HOURS: Final = 48
-"""A part goes when its last row is due, and a partition is a day; then the engine looks every four hours."""
+_LOOKS_HOURS: Final = 24
+"""The engine looks every four hours, and merges when it has time."""
+_DAY: Final = 24
+_PARTITION_HOURS: Final = {
+    # by the day of the first publish, while they age by what came last: an ETA or late retries keep the whole day
+    **dict.fromkeys(("celery_task_runs", "celery_task_sends", "celery_tasks"), 7 * _DAY),
+    "celery_queue_depth": 7 * _DAY,
+    **dict.fromkeys(("celery_task_stats_1h", "celery_task_stats_1d"), 31 * _DAY),
+}
+"""A part goes when its last row is due: by as much its first ones stay longer. Tables that are not here: a day."""
 _KIB: Final = 1024
 
 
@@ -79,7 +87,7 @@ def _table(
             'Run "taskmon migrate" with the same settings as here (a "taskmon serve" does it at its start), or set '
             "TASKMON_DATA_MAX_AGE and the settings beside it as the store has it.",
         )
-    if hours and oldest is not None and int(oldest) > max(hours) + _LATE_HOURS:
+    if hours and oldest is not None and int(oldest) > max(hours) + _late(keeping.table):
         return warning(
             subject,
             f"{said}: rows stay longer than that",
@@ -92,6 +100,10 @@ def _table(
             "Inserts come in batches that are too small, or merges do not keep up: see the Collector's batch settings.",
         )
     return ok(subject, said)
+
+
+def _late(table: str) -> int:
+    return _PARTITION_HOURS.get(table, _DAY) + _LOOKS_HOURS
 
 
 def _size(size: _Size | None, tasks: int) -> Iterator[str]:

@@ -14,11 +14,23 @@ from otel_taskmon._setting_fields import setting
 from otel_taskmon.settings.environment import FromEnvironment
 
 
+def xdg_directory(variable: str, usual: str) -> Path:
+    """What an XDG variable names, else ``usual`` in the home directory.
+
+    A user that the system does not know, as containers have, is at home in ``/``: what uses it says what is wrong.
+    """
+    given = Path(os.path.expanduser(os.environ.get(variable, "")))  # noqa: PTH111 - this one never raises
+    if given.is_absolute():  # the XDG specification says that a relative path is to be ignored
+        return given
+    try:
+        return Path.home() / usual
+    except RuntimeError:
+        return Path("/") / usual
+
+
 def default_data_dir() -> Path:
     """``$XDG_DATA_HOME/taskmon``, else ``~/.local/share/taskmon``."""
-    # the XDG specification says that a relative path is to be ignored
-    data_home = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return (data_home if data_home.is_absolute() else Path("~/.local/share").expanduser()) / "taskmon"
+    return xdg_directory("XDG_DATA_HOME", ".local/share") / "taskmon"
 
 
 @dataclass(frozen=True)

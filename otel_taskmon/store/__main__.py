@@ -27,7 +27,7 @@ def main() -> int:
         return run_store(settings)
     except TaskmonError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, SettingError) else 1
 
 
 if __name__ == "__main__":

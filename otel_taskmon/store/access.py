@@ -8,8 +8,10 @@ tried on engine 26.9: the scalar function ``file()`` (also as a bare name, ``APP
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from otel_taskmon.store.engine_errors import EngineError
@@ -74,6 +76,11 @@ _INGEST_SETTINGS: Final = frozenset(
 )
 _INGEST_PREFIXES: Final = ("input_format_", "async_insert_", "max_insert_", "min_insert_", "output_format_")
 _READER_PREFIXES: Final = ("output_format_",)
+_FILE_SETTINGS: Final = frozenset({"output_format_schema", "input_format_record_errors_file_path"})
+"""With one of those prefixes, and the path of a file that the engine then writes, also with ``readonly=1``."""
+_EXPRESSIONS_PREFIX: Final = "input_format_values_"
+"""What would evaluate the rows of an INSERT: the request's own setting says no, the statement's must not say yes."""
+_RAW_TABLES: Final = re.compile(r"otel_(?:traces|logs|metrics_\w+)")
 
 
 @dataclass(frozen=True)
@@ -113,9 +120,13 @@ class Policy:
         return True
 
     def _check_insert(self, tokens: tuple[Token, ...]) -> None:
-        if any(token.upper == "FUNCTION" for token in tokens[:3]):
-            raise _denied(Role.INGEST, "INSERT INTO FUNCTION")
+        """Into the raw tables only; the views write the others. Its SETTINGS are held to those of a request."""
+        if not _RAW_TABLES.fullmatch(_insert_target(tokens)):
+            raise _denied(Role.INGEST, "INSERT INTO anything but a raw table")
         self._check_reach(Role.INGEST, tokens)
+        for name in _statement_settings(tokens):
+            if name.startswith(_EXPRESSIONS_PREFIX) or not _ingest_may_set(name):
+                raise _not_for_ingest(name)
 
     def _check_reach(self, role: Role, tokens: tuple[Token, ...]) -> None:
         """No function or name that reads a file, an address or a hidden query."""
@@ -135,11 +146,7 @@ class Policy:
 def reader_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """What of these a reader gets. Raises EngineError 164 for one that is not allowed, 452 for one out of bounds."""
     for name in settings:
-        if (
-            name not in _READER_SETTINGS
-            and name != "max_execution_time"
-            and not name.startswith(_READER_PREFIXES)
-        ):
+        if name not in _READER_SETTINGS | {"max_execution_time"} and not _has_prefix(name, _READER_PREFIXES):
             raise EngineError(READONLY, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
     return {**settings, "max_execution_time": str(_execution_time(settings))}
 
@@ -152,9 +159,21 @@ def ingest_settings(settings: Mapping[str, str]) -> dict[str, str]:
     ``async_insert`` is switched off, whatever was sent: an acknowledgement means that the rows are there.
     """
     for name in settings:
-        if name not in _INGEST_SETTINGS | _READER_SETTINGS and not name.startswith(_INGEST_PREFIXES):
-            raise EngineError(READONLY, f"Cannot modify '{name}' setting as this user. (READONLY)")
+        if not _ingest_may_set(name):
+            raise _not_for_ingest(name)
     return {**settings, "async_insert": "0"}
+
+
+def _ingest_may_set(name: str) -> bool:
+    return name in _INGEST_SETTINGS | _READER_SETTINGS or _has_prefix(name, _INGEST_PREFIXES)
+
+
+def _not_for_ingest(name: str) -> EngineError:
+    return EngineError(READONLY, f"Cannot modify '{name}' setting as this user. (READONLY)")
+
+
+def _has_prefix(name: str, prefixes: tuple[str, ...]) -> bool:
+    return name.startswith(prefixes) and name not in _FILE_SETTINGS
 
 
 def _execution_time(settings: Mapping[str, str]) -> float:
@@ -176,6 +195,30 @@ def _execution_time(settings: Mapping[str, str]) -> float:
     return seconds
 
 
+def _insert_target(tokens: tuple[Token, ...]) -> str:
+    """The table that an INSERT names, without a database that is ``otel``; empty where it is not so simple."""
+    named = list(tokens[1:])
+    for word in ("INTO", "TABLE"):
+        if named and named[0].upper == word:
+            del named[0]
+    if len(named) > 2 and (named[0].name, named[1].text) == ("otel", "."):
+        del named[:2]
+    plain = named and (len(named) == 1 or named[1].text not in (".", "::"))
+    return named[0].name if plain else ""
+
+
+def _statement_settings(tokens: tuple[Token, ...]) -> list[str]:
+    """What stands where an INSERT names a setting: behind SETTINGS, and behind each comma from there on."""
+    found: list[str] = []
+    depth = 0
+    for token, after in pairwise(tokens):
+        if token.kind == "sign":
+            depth += (token.text in "([{") - (token.text in ")]}")
+        if depth == 0 and (token.upper == "SETTINGS" or (found and token.text == ",")):
+            found.append(after.text)
+    return found
+
+
 def _check_own_process(tokens: tuple[Token, ...]) -> None:
     """For everybody: nothing that reads this process, or files in place of the request's own rows."""
     for index, token in enumerate(tokens):
@@ -190,7 +233,12 @@ def _check_own_process(tokens: tuple[Token, ...]) -> None:
 
 def _check_ingest_select(tokens: tuple[Token, ...]) -> None:
     """Ingest reads only what clients ask for before they insert: the server's version and its settings."""
-    sources = [index for index, token in enumerate(tokens) if token.upper in {"FROM", "JOIN"}]
+    sources = [
+        index
+        for index, token in enumerate(tokens)
+        # IN takes a table by its bare name, too
+        if token.upper in {"FROM", "JOIN"} or (token.upper == "IN" and _at(tokens, index + 1).name)
+    ]
     for index in sources:
         table = tokens[index + 1 : index + 4]
         after = _at(tokens, index + 4)

@@ -44,8 +44,8 @@ class DataDirectory:
             raise TaskmonError(
                 f"the data directory {self.path} must not have '?' or '&' in its name: choose another one"
             )
-        self._refuse_others()
         try:
+            self._refuse_others()
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock: IO[bytes] = (self.path / _LOCK).open("ab")
         except OSError as error:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from otel_taskmon.store.engine_connection import Connection, escape
 from otel_taskmon.store.http_errors import HttpError
 from otel_taskmon.store.multipart_form import Field
+from otel_taskmon.store.sql_tokens import tokens
 from otel_taskmon.store.statements import statement
+
+_EXPRESSION_FOLLOWS: Final = frozenset({"DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "TTL"})
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class ExternalTable:
 def external_tables(fields: Sequence[Field], parameters: Mapping[str, str]) -> list[ExternalTable]:
     """The files of a form, described by ``<name>_structure`` or ``<name>_types`` and ``<name>_format``.
 
-    Raises HttpError 400 for a file without either.
+    Raises HttpError 400 for a file without either, EngineError 62 or HttpError 400 for a structure that is more than
+    columns with their types.
     """
     return [
         ExternalTable(
@@ -56,11 +61,24 @@ def fill(connection: Connection, table: ExternalTable) -> None:
 
 
 def _structure(name: str, parameters: Mapping[str, str]) -> str:
-    if structure := parameters.get(f"{name}_structure"):
-        return structure
-    if types := parameters.get(f"{name}_types"):
-        return ", ".join(f"_{number} {kind}" for number, kind in enumerate(_split(types), 1))
-    raise HttpError(400, 36, f"Neither {name}_structure nor {name}_types was given. (BAD_ARGUMENTS)")
+    structure = parameters.get(f"{name}_structure")
+    if not structure and (types := parameters.get(f"{name}_types")):
+        structure = ", ".join(f"_{number} {kind}" for number, kind in enumerate(_split(types), 1))
+    if not structure:
+        raise HttpError(400, 36, f"Neither {name}_structure nor {name}_types was given. (BAD_ARGUMENTS)")
+    _refuse_expressions(structure)
+    return structure
+
+
+def _refuse_expressions(structure: str) -> None:
+    """The engine evaluates a DEFAULT to find its type, before any connection is read-only: file() among it."""
+    depth, before = 0, ","
+    for token in tokens(structure.encode()):
+        if token.kind == "sign":
+            depth += (token.text in "([") - (token.text in ")]")
+        if depth == 0 and before != "," and token.upper in _EXPRESSION_FOLLOWS:
+            raise HttpError(400, 36, f"External data has no {token.upper}. (BAD_ARGUMENTS)")
+        before = token.text
 
 
 def _split(types: str) -> list[str]:

@@ -94,5 +94,5 @@ def _encoding_header(encoder: Encoder) -> dict[str, str]:
 
 
 def _one_line(value: str) -> bytes:
-    """A header's value: what came from the client must not end the line."""
-    return "".join(sign if sign.isprintable() else " " for sign in value).encode("latin-1", "replace")
+    """A header's value: what came from the client must not end the line, and blanks at its ends are not allowed."""
+    return "".join(sign if sign.isprintable() else " " for sign in value).encode("latin-1", "replace").strip()

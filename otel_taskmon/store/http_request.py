@@ -21,7 +21,7 @@ ABORTED: Final = 236
 STOPPING: Final = "The store is stopping. (ABORTED)"
 _DRAIN_S: Final = 5.0
 BODY_PAUSE_S: Final = 60.0
-"""How long the next piece of a body may take; a lane waits for it."""
+"""How long the next piece of a body may take; a lane, or the memory of what has come, waits for it."""
 
 _TRANSPORT: Final = frozenset(
     {
@@ -149,9 +149,10 @@ class Body:
         raise HttpError(408, 209, f"The body stopped for {BODY_PAUSE_S:g} s. (SOCKET_TIMEOUT)")
 
     async def read(self, limit: int) -> bytes:
-        """All of it. Raises HttpError 413 when it is longer than ``limit`` bytes."""
+        """All of it. Raises HttpError 413 when it is longer than ``limit`` bytes, and as ``in_thread``."""
         whole = bytearray()
-        async for piece in self.pieces():
+        pieces = self.pieces()
+        while (piece := await self._following(pieces)) is not None:
             whole += piece
             if len(whole) > limit:
                 raise too_long(limit)

@@ -92,6 +92,8 @@ class Ingest:
         blocks = await self._decode(signal, body, json)
         if self._stopping:
             raise TryLater("the store is stopping", self.limits.retry_after)
+        if (waiting := self.waiting_row_bytes) > self.limits.waiting_row_bytes:
+            raise TryLater(f"rows of {waiting} bytes wait for an insert already", self.limits.retry_after)
         outcomes = [self._lanes[block.table.name].add(block) for block in blocks]
         if outcomes:
             await asyncio.wait(outcomes)  # unlike gather it leaves them alone when this request is cancelled
@@ -100,6 +102,11 @@ class Ingest:
             if refusal is not None:
                 raise TryLater(str(refusal), refusal.retry_after)
         return sum(block.rows for block in blocks)
+
+    @property
+    def waiting_row_bytes(self) -> int:
+        """Rows of all tables that wait for an insert."""
+        return sum(lane.waiting_bytes for lane in self._lanes.values())
 
     async def _decode(self, signal: Signal, body: bytes, json: bool) -> list[Block]:
         self._decoding += 1

@@ -61,6 +61,11 @@ class IngestLane:
         self.insert_started: float | None = None
         """Wall-clock time at which the insert under way began."""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Rows that wait for an insert."""
+        return self._bytes
+
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 

@@ -82,6 +82,11 @@ def _content(block: bytes) -> bytes:
         if method == _LZ4:
             return bytes(lz4.block.decompress(body, uncompressed_size=size))
         if method == _ZSTD:
+            # where a frame names its size, the library makes room for that, whatever bound it is given
+            if zstandard.get_frame_parameters(body).content_size not in (size, zstandard.CONTENTSIZE_UNKNOWN):
+                raise HttpError(
+                    400, CANNOT_DECOMPRESS, "A block has another size than it says. (CANNOT_DECOMPRESS)"
+                )
             return zstandard.ZstdDecompressor().decompress(body, max_output_size=size)
     except (lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
         raise HttpError(

@@ -28,6 +28,9 @@ class OtlpGrpcServer:
             options=[
                 # gRPC holds both the message as sent and the unpacked one to this.
                 ("grpc.max_receive_message_length", limits.body_bytes),
+                # It reads a message whole before it asks us: so few at a time of one sender (the Collector's default is
+                # ten), the others wait there.
+                ("grpc.max_concurrent_streams", 16),
                 # Otherwise a second server would silently share the port.
                 ("grpc.so_reuseport", 0),
             ],

@@ -81,7 +81,7 @@ async def _export(
     try:
         with ingest.room.place() as place:
             async with asyncio.timeout(BODY_SECONDS):
-                received = await _read(receive, limits, place)
+                received = await _read(receive, limits, place, _declared(headers))
             body = received
             if encoding := headers.get("content-encoding", ""):
                 body = await asyncio.to_thread(decompress, received, encoding, limits.body_bytes)
@@ -129,11 +129,30 @@ def _media_type(headers: dict[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _read(receive: Receive, limits: OtlpLimits, place: Place) -> bytes:
+def _declared(headers: dict[str, str]) -> int:
+    """The body's length as its head says it (the server sees to it that it is true); 0 where it does not."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isdecimal() else 0
+
+
+async def _read(receive: Receive, limits: OtlpLimits, place: Place, declared: int) -> bytes:
     """The body as sent. Raises TooLarge, TryLater, _Disconnected."""
     parts: list[bytes] = []
-    size = 0
+    size = reserved = 0
     refused: TooLarge | TryLater | None = None
+
+    def reserve(total: int) -> None:
+        nonlocal reserved
+        if total > limits.body_bytes:
+            raise TooLarge(f"the body is over the limit of {limits.body_bytes} bytes")
+        place.grow(max(0, total - reserved))
+        reserved = max(reserved, total)
+
+    try:
+        # All of it at once: of many that come together some get their place, instead of each a part of one.
+        reserve(declared)
+    except (TooLarge, TryLater) as error:
+        refused = error
     more = True
     while more:
         message = await receive()
@@ -144,9 +163,7 @@ async def _read(receive: Receive, limits: OtlpLimits, place: Place) -> bytes:
         size += len(part)
         if refused is None:
             try:
-                if size > limits.body_bytes:
-                    raise TooLarge(f"the body is over the limit of {limits.body_bytes} bytes")  # noqa: TRY301
-                place.grow(len(part))
+                reserve(size)
                 parts.append(part)
             except (TooLarge, TryLater) as error:
                 refused = error

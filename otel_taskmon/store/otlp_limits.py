@@ -14,8 +14,9 @@ _MIB = 1024 * 1024
 class OtlpLimits:
     """``body_bytes`` holds for a body as sent and for what it unpacks to (20 MiB, the Collector's own limit).
 
-    ``waiting_bytes`` and ``waiting_requests`` bound what is being received, decoded or inserted at any moment; above
-    that, requests are answered with "try again in ``retry_after`` seconds".
+    ``waiting_bytes`` and ``waiting_requests`` bound what is being received, decoded or inserted at any moment, and
+    ``waiting_row_bytes`` the rows that wait for an insert (each has its resource with it); above that, requests are
+    answered with "try again in ``retry_after`` seconds".
 
     An insert starts ``gather_seconds`` after its first row came, or at ``gather_rows`` rows. While more requests are
     being decoded it waits for them, up to ``join_rows`` rows or as long again as the insert before it took, at most
@@ -26,6 +27,7 @@ class OtlpLimits:
     body_bytes: int = 20 * _MIB
     waiting_bytes: int = 64 * _MIB
     waiting_requests: int = 1000
+    waiting_row_bytes: int = 256 * _MIB
     gather_seconds: float = 0.2
     gather_rows: int = 5000
     join_rows: int = 10_000
@@ -33,6 +35,11 @@ class OtlpLimits:
     insert_rows: int = 20_000
     insert_bytes: int = 24 * _MIB
     retry_after: int = 2
+
+    @classmethod
+    def with_body(cls, body_bytes: int) -> Self:
+        """The limits for bodies of this length: two of the longest fit, each as sent and unpacked."""
+        return cls(body_bytes=body_bytes, waiting_bytes=max(cls().waiting_bytes, 4 * body_bytes))
 
 
 class Room:

@@ -17,14 +17,15 @@ LOGS: Final = Table("otel_logs", tuple(COLUMNS), "Native")
 def log_blocks(request: ExportLogsServiceRequest, digest: str, received_ns: int | None = None) -> list[Block]:
     """All log records of a request; a record without a time has the time it was observed.
 
-    Raises BadOtlp on an id of the wrong length.
+    Raises BadOtlp on an id of the wrong length, TooLarge when it unfolds too far.
     """
     groups = Groups(LOGS, digest, received_ns, LogColumns)
     for resource_logs in request.resource_logs:
         resource = resource_logs.resource.attributes
-        service = service_text(resource)
+        service, resource_size = service_text(resource), resource_logs.resource.ByteSize()
         for scope_logs in resource_logs.scope_logs:
             scope = scope_logs.scope
+            groups.repeat(resource_size + scope.ByteSize(), len(scope_logs.log_records))
             shared = Shared(
                 service=service,
                 resource_schema=resource_logs.schema_url,

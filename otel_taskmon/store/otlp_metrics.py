@@ -102,7 +102,10 @@ _KINDS: Final = {
 def metric_blocks(
     request: ExportMetricsServiceRequest, digest: str, received_ns: int | None = None
 ) -> list[Block]:
-    """All data points of a request, for up to five tables. Raises BadOtlp on exemplar ids of the wrong length."""
+    """All data points of a request, for up to five tables.
+
+    Raises BadOtlp on exemplar ids of the wrong length, TooLarge when it unfolds too far.
+    """
     groups = {kind: RowGroups(table, digest, received_ns) for kind, table in _KINDS.items()}
     for resource_metrics in request.resource_metrics:
         for scope_metrics in resource_metrics.scope_metrics:
@@ -137,6 +140,7 @@ def _add(groups: RowGroups, metric: Metric, kind: str, shared: bytes) -> None:
     )
     data: Any = getattr(metric, kind)  # one of five generated classes that share no type
     write, tail = _POINT_WRITERS[kind], _tail(kind, data)
+    groups.repeat(len(shared), len(data.data_points))
     for point in data.data_points:
         measured = point.time_unix_nano
         add, stored, right_clock = groups.start(measured)

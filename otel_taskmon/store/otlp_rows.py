@@ -29,6 +29,12 @@ PAST_DAYS: Final = 400
 FUTURE_DAYS: Final = 2
 MAX_ROWS: Final = 250_000
 """Rows of one request for one table; a body within its limit could still hold a million empty ones."""
+MAX_DAYS: Final = 1_000
+"""Days of one request for one table, those of wrong clocks included: each is a block of its own, and ten thousand of
+them keep the engine busy for twenty seconds."""
+MAX_REPEATED_BYTES: Final = 128 * 1024 * 1024
+"""What the rows of one request repeat of their resources and scopes, which came once each: one of a megabyte over a
+thousand empty spans packs into a few kilobytes. At 2 kB a resource this is 65 000 rows."""
 CLOCK_KEY: Final = "taskmon.clock.original_ns"
 
 Append = Callable[[bytes], None]
@@ -87,21 +93,38 @@ class Groups(Generic[R]):
         self._first_day = today - PAST_DAYS
         self._last_day = today + FUTURE_DAYS
         self._count = 0
+        self._repeated = 0
         self._days: dict[int, Day[R]] = {}
         self._current_number = -1
         self._current: Day[R] | None = None
 
     def day(self, time_ns: int) -> Day[R]:
-        """The group of a row with this time. The caller adds the row to it and then calls ``count``."""
+        """The group of a row with this time. The caller adds the row to it and then calls ``count``.
+
+        Raises TooLarge when the request is spread over too many.
+        """
         number = time_ns // NS_PER_DAY
         day = self._current
         if day is None or number != self._current_number:
             day = self._days.get(number)
             if day is None:
+                if len(self._days) == MAX_DAYS:
+                    raise TooLarge(
+                        f"the request has rows of more than {MAX_DAYS} days for {self._table.name}"
+                    )
                 right_clock = self._first_day <= number <= self._last_day
                 day = self._days[number] = Day(f"{self._digest}:{number}", right_clock, self._new_rows())
             self._current_number, self._current = number, day
         return day
+
+    def repeat(self, size: int, rows: int) -> None:
+        """The next ``rows`` rows have ``size`` bytes in common. Raises TooLarge when the request unfolds too far."""
+        self._repeated += size * rows
+        if self._repeated > MAX_REPEATED_BYTES:
+            raise TooLarge(
+                f"the rows of the request for {self._table.name} repeat more than {MAX_REPEATED_BYTES} bytes of their "
+                "resources and scopes"
+            )
 
     def count(self) -> Day[R]:
         """A row is complete: its day. Raises TooLarge when the request has too many."""
@@ -126,6 +149,10 @@ class RowGroups:
 
     def __init__(self, table: Table, digest: str, received_ns: int | None = None) -> None:
         self._groups: Groups[list[bytes]] = Groups(table, digest, received_ns, list)
+
+    def repeat(self, size: int, rows: int) -> None:
+        """As ``Groups.repeat``."""
+        self._groups.repeat(size, rows)
 
     def start(self, time_ns: int) -> tuple[Append, int, bool]:
         """A row begins: where to append its columns, the time to store, and whether its clock is right.

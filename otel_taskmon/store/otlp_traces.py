@@ -17,13 +17,14 @@ TRACES: Final = Table("otel_traces", tuple(COLUMNS), "Native")
 def trace_blocks(
     request: ExportTraceServiceRequest, digest: str, received_ns: int | None = None
 ) -> list[Block]:
-    """All spans of a request. Raises BadOtlp on an id of the wrong length."""
+    """All spans of a request. Raises BadOtlp on an id of the wrong length, TooLarge when it unfolds too far."""
     groups = Groups(TRACES, digest, received_ns, SpanColumns)
     for resource_spans in request.resource_spans:
         resource = resource_spans.resource.attributes
-        service = service_text(resource)
+        service, resource_size = service_text(resource), resource_spans.resource.ByteSize()
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
+            groups.repeat(resource_size + scope.ByteSize(), len(scope_spans.spans))
             shared = Shared(service, resource, string(scope.name), string(scope.version))
             for span in scope_spans.spans:
                 started = span.start_time_unix_nano

@@ -11,11 +11,13 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import combinations
 from typing import Final
 
 import uvicorn
 
 from otel_taskmon import migrate, retention
+from otel_taskmon.errors import SettingError, TaskmonError
 from otel_taskmon.settings import RetentionSettings, StoreSettings
 from otel_taskmon.store import recovery
 from otel_taskmon.store.engine import Engine
@@ -49,13 +51,13 @@ def run_store(settings: StoreSettings) -> int:
     """Run until SIGTERM or SIGINT; the exit code.
 
     Raises TaskmonError when the directory or a port is in use, or the tables cannot be brought up to date, and
-    SettingError for a retention that is not allowed.
+    SettingError for a retention that is not allowed and for a port that is named twice.
     """
     kept = RetentionSettings.from_environment()
     retention.wanted(kept)
+    http, otlp_http, otlp_grpc = _endpoints(settings)
     engine = Engine(settings.data_dir)
     try:
-        http, otlp_http, otlp_grpc = _endpoints(settings)
         with contextlib.ExitStack() as sockets:
             http_socket = sockets.enter_context(bind(settings.host, http))
             otlp_socket = sockets.enter_context(bind(settings.host, otlp_http))
@@ -68,17 +70,27 @@ def run_store(settings: StoreSettings) -> int:
             listen(otlp_socket, settings.host, otlp_http)
             asyncio.run(_Store(settings, engine, http_socket, otlp_socket).run())
         recovery.mark_end(engine.directory.path)
+    except OSError as error:  # a full disk above all, or one that was taken away
+        raise TaskmonError(
+            f"cannot use the data directory {engine.directory.path}: {error.strerror or error}. Nothing that was "
+            "acknowledged is lost; the next start completes what this one left"
+        ) from error
     finally:
         engine.close()
     return 0
 
 
 def _endpoints(settings: StoreSettings) -> tuple[Endpoint, Endpoint, Endpoint]:
-    return (
+    """Raises SettingError where two have one port: bound and not yet listened on, it would look free to the second."""
+    endpoints = (
         Endpoint("ClickHouse HTTP", settings.http_port, "--http-port", "TASKMON_HTTP_PORT"),
         Endpoint("OTLP over HTTP", settings.otlp_http_port, "--otlp-http-port", "TASKMON_OTLP_HTTP_PORT"),
         Endpoint("OTLP over gRPC", settings.otlp_grpc_port, "--otlp-grpc-port", "TASKMON_OTLP_GRPC_PORT"),
     )
+    for one, other in combinations(endpoints, 2):
+        if one.port == other.port:
+            raise SettingError(other.flag, other.port, f"another port than that of {one.name} ({one.flag})")
+    return endpoints
 
 
 def _bring_up_to_date(engine: Engine, kept: RetentionSettings) -> None:
@@ -112,10 +124,10 @@ class _Store:
         self._gateway = Gateway(
             engine, passwords, host=settings.host, max_body_bytes=settings.max_request_bytes
         )
-        self._ingest = Ingest(engine, OtlpLimits(body_bytes=settings.max_request_bytes))
+        self._ingest = Ingest(engine, OtlpLimits.with_body(settings.max_request_bytes))
         self._servers = (
-            (_HttpServer(_config(self._gateway)), http_socket),
-            (_HttpServer(_config(otlp_http_app(self._ingest, self._ingest.limits))), otlp_socket),
+            (_HttpServer(http_config(self._gateway)), http_socket),
+            (_HttpServer(http_config(otlp_http_app(self._ingest, self._ingest.limits))), otlp_socket),
         )
 
     async def run(self) -> None:
@@ -167,7 +179,8 @@ def _not_of_cut_off_clients(record: logging.LogRecord) -> bool:
     return not message.startswith(("ASGI callable returned without completing", "Cancel %s running task"))
 
 
-def _config(app: Callable[..., Awaitable[None]]) -> uvicorn.Config:
+def http_config(app: Callable[..., Awaitable[None]]) -> uvicorn.Config:
+    """How each of the HTTP servers runs."""
     return uvicorn.Config(
         app,
         http="h11",
@@ -176,6 +189,9 @@ def _config(app: Callable[..., Awaitable[None]]) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Who gives no password must be on this machine: only a proxy here may say that somebody else asks. Left out,
+        # FORWARDED_ALLOW_IPS would decide, by which an environment of containers often trusts everybody.
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(_REQUESTS_DEADLINE_S + 0.5),
         h11_max_incomplete_event_size=_URL_BYTES,

@@ -72,6 +72,7 @@ def _keyword(found: list[Token]) -> str:
 def _insert(sql: bytes) -> Statement:
     found: list[Token] = []
     names_format = False
+    depth = 0
     for token in tokens(sql):
         if token.end > MAX_STATEMENT_BYTES:
             raise _too_long(token.end)
@@ -80,7 +81,7 @@ def _insert(sql: bytes) -> Statement:
             data = sql[end.end() if end else token.end :]
             start = found[-1].start
             return Statement("insert", _decode(sql[:start]), "INSERT", tuple(found[:-1]), token.text, data)
-        if token.upper == "VALUES" and _depth(found) == 0:
+        if token.upper == "VALUES" and depth == 0:
             return Statement(
                 "insert", _decode(sql[: token.start]), "INSERT", tuple(found), "Values", sql[token.end :]
             )
@@ -88,7 +89,9 @@ def _insert(sql: bytes) -> Statement:
             return _insert_from_query(sql)
         if token.text == ";" and token.kind == "sign":
             return Statement("insert", _decode(sql[: token.start]), "INSERT", tuple(found))
-        names_format = token.upper == "FORMAT" and _depth(found) == 0
+        names_format = token.upper == "FORMAT" and depth == 0
+        if token.kind == "sign":
+            depth += (token.text in "([") - (token.text in ")]")
         found.append(token)
     return Statement("insert", _decode(sql), "INSERT", tuple(found))
 
@@ -102,11 +105,6 @@ def _insert_from_query(sql: bytes) -> Statement:
     if any(token.kind == "sign" and token.text == ";" for token in found):
         raise EngineError(SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed. (SYNTAX_ERROR)")
     return Statement("other", _decode(sql[: found[-1].end]), "INSERT", tuple(found))
-
-
-def _depth(found: list[Token]) -> int:
-    signs = [token.text for token in found if token.kind == "sign"]
-    return sum(sign in "([" for sign in signs) - sum(sign in ")]" for sign in signs)
 
 
 def _output_format(found: list[Token]) -> str | None:

@@ -126,6 +126,5 @@ def test_one_that_was_killed_is_taken_over(store: Store) -> None:
         with pytest.raises(QueryFailed), lock(database, said.append):
             database.execute("SELECT not_a_column")
         with lock(database, said.append), lock(database, said.append, abandoned_s=0.5):
-            assert len(said) == 2, said
-            assert "waiting for it" in said[0]
-            assert "taking over from a taskmon migrate that was cut short" in said[1]
+            # that it waits first is said only where it looked before the half second was over
+            assert "taking over from a taskmon migrate that was cut short" in said[-1], said

@@ -6,19 +6,22 @@ import csv
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.support.made_tasks import MADE, RECORDS
-from tests.support.processes import free_port
+from tests.support.processes import Child, free_port
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import EPOCH, Event, at, insert
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -154,7 +157,47 @@ def test_export_that_cannot_be_written(store: Store, tmp_path: Path) -> None:
     assert (done.returncode, "cannot write" in done.stderr) == (1, True)
     away = taskmon(store, "export", "-o", str(tmp_path / "x"), "--url", f"http://127.0.0.1:{free_port()}")
     assert (away.returncode, "does not answer" in away.stderr) == (1, True)
+    for folder in ("", ".", "/", str(tmp_path)):
+        done = taskmon(store, "export", "-o", folder)
+        assert (done.returncode, done.stderr.startswith("Error: cannot write ")) == (1, True), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_is_asked_to_end_leaves_nothing_half_written(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.csv"
+    program = (
+        "import signal, sys; from pathlib import Path; from otel_taskmon.cli.export import _into_file\n"
+        "def write(out): out.write(b'x'); out.flush(); signal.pause()\n"
+        "_into_file(Path(sys.argv[1]), write)"
+    )
+    with Child([sys.executable, "-c", program, str(file)], tmp_path / "log") as child:
+        part = file.with_name("tasks.csv.part")
+        wait_until(lambda: part.exists() and part.stat().st_size > 0, "the file", context=child.output)
+        child.signal(signal.SIGTERM)
+        wait_until(lambda: not child.running(), "its end", context=child.output)
+        assert child.process.returncode == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_export_into_a_pipe_with_a_name_does_not_replace_it(store: Store, tmp_path: Path) -> None:
+    named = tmp_path / "pipe"
+    os.mkfifo(named)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(named.read_bytes)
+        done = taskmon(store, "export", "--format", "jsonl", "-o", str(named))
+        assert done.returncode == 0, done.stderr
+        assert len(read.result().splitlines()) == len(MADE)
+    assert named.is_fifo()
+
+
+def test_bytes_that_are_no_text_are_wrong_usage(store: Store) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_taskmon", "sql", b"SELECT '\xff'"],
+        capture_output=True,
+        env={**os.environ, "TASKMON_CLICKHOUSE_URL": store.url},
+        check=False,
+    )
+    assert (done.returncode, b"is not UTF-8" in done.stderr) == (2, True), done.stderr
 
 
 def test_sql(store: Store, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_once_fails_with_the_instrumentation_off(tmp_path: Path) -> None:
 def test_a_signal_ends_the_demo_and_all_its_processes(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path / "demo.log", env={"TMPDIR": str(tmp_path)}) as child:
         child.wait_for_output(READY, timeout=60)
-        wait_until(lambda: len(descendants(child)) >= 7, "pool processes", context=child.output)
+        wait_until(lambda: len(descendants(child)) >= 8, "pool processes", context=child.output)
         started = descendants(child)
         child.signal(number)
         code = wait_for_end(child, 30)
@@ -102,6 +102,20 @@ def test_a_signal_ends_the_demo_and_all_its_processes(tmp_path: Path, number: si
     assert code == 0, child.output()
     assert left == []
     assert not list(tmp_path.glob("taskmon-demo-*")), "the data were to be thrown away"
+
+
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    with demo(tmp_path / "demo.log", env={"TMPDIR": str(tmp_path)}) as child:
+        child.wait_for_output(READY, timeout=60)
+        wait_until(lambda: len(descendants(child)) >= 8, "pool processes", context=child.output)
+        started = descendants(child)
+        try:
+            child.signal(signal.SIGKILL)
+            wait_for_end(child, 10)
+            wait_until(lambda: not alive(started), "the end of all that it started", timeout=40)
+        finally:
+            for process in alive(started):
+                process.kill()
 
 
 def test_a_child_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:

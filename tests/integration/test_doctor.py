@@ -74,6 +74,28 @@ def test_what_is_kept_otherwise_than_wished(store: Store) -> None:
     assert "taskmon migrate" in todo
 
 
+def test_rows_that_stay_until_the_last_of_their_part_is_due(store: Store) -> None:
+    """Queue lengths lie by weeks, statistics by months."""
+    admin = store.client("admin")
+    admin.command("SYSTEM STOP TTL MERGES")
+    kept = {"celery_queue_depth": 90, "celery_task_stats_1h": 400, "celery_task_stats_1d": 400}
+    try:
+        for late, wanted in ((5, "ok"), (50, "warning")):
+            for table, days in kept.items():
+                column = {"celery_queue_depth": "ts", "celery_task_stats_1h": "hour"}.get(table, "day")
+                admin.command(
+                    f"INSERT INTO otel.{table} ({column}) SELECT toStartOfHour(now()) - toIntervalDay({days + late})"
+                )
+            _, findings = doctor("--store", "--url", store.url)
+            for table in kept:
+                level, text, _ = only(findings, table)
+                assert (level, "stay longer" in text) == (wanted, wanted == "warning"), text
+    finally:
+        for table in kept:
+            admin.command(f"TRUNCATE TABLE otel.{table}")
+        admin.command("SYSTEM START TTL MERGES")
+
+
 def test_tables_that_are_not_all_there(store: Store) -> None:
     admin = store.client("admin")
     rows = admin.query("SELECT name FROM otel.schema_migrations WHERE version = 11").result_rows

@@ -8,8 +8,10 @@ import pytest
 
 from otel_taskmon.store.engine import Engine
 from otel_taskmon.store.gateway import Gateway
+from otel_taskmon.store.http_request import Receive, Scope, Send
 from otel_taskmon.store.passwords import load_passwords
-from tests.support.asgi import AsgiAnswer, scope_of
+from otel_taskmon.store.server import http_config
+from tests.support.asgi import AsgiAnswer, call, scope_of
 from tests.support.http import basic
 
 pytestmark = pytest.mark.integration
@@ -54,6 +56,24 @@ def test_with_its_password_the_reading_user_reads_and_no_more(engine: Engine) ->
     refused = ask(engine, "DROP TABLE otel.otel_logs", reader="hunter2", given=given)
     assert refused.status != 200
     assert "ACCESS_DENIED" in refused.text or "READONLY" in refused.text
+
+
+def test_nobody_says_by_a_header_that_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the proxies only one on this machine is believed, whatever an environment of containers says of proxies."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    seen = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope["client"] or ("", 0))[0])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    config = http_config(application)
+    config.load()
+    for peer in ("10.0.0.9", "127.0.0.1"):
+        for said in ("127.0.0.1", "10.0.0.8"):
+            scope = scope_of("/", headers=[("x-forwarded-for", said)], client=(peer, 50_000))
+            call(config.loaded_app, scope)
+    assert seen == ["10.0.0.9", "10.0.0.9", "127.0.0.1", "10.0.0.8"]
 
 
 @pytest.mark.parametrize("given", [{}, basic("default", "hunter3")])

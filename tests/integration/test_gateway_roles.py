@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_nobody_reads_the_store_process_or_its_files_through_a_statement(
 def test_the_ingest_user(store: Store, secret: Path) -> None:
     user = _user(store, "ingest")
     assert post(store.url, "DESCRIBE TABLE otel.otel_traces", headers=user).status == 200
-    assert post(store.url, "SELECT version(), timezone()", headers=user).status == 200
+    assert post(store.url, "SELECT version(), timezone(), 1 IN (1, 2)", headers=user).status == 200
     # clickhouse-go sends the settings of its inserts with every statement
     with_settings = {
         "network_compression_method": "lz4",
@@ -159,6 +160,8 @@ def test_the_ingest_user(store: Store, secret: Path) -> None:
         "SELECT * FROM otel.otel_traces",
         "SELECT * FROM system.settings, otel.otel_traces",
         "SELECT * FROM system.settings JOIN otel.otel_traces ON 1",
+        "SELECT ('a', 'b') IN otel.saved_views",
+        "INSERT INTO otel.schema_migrations (version) VALUES (99)",
         "INSERT INTO otel.otel_traces (TraceId) SELECT TraceId FROM otel.otel_traces",
         f"INSERT INTO FUNCTION file('{secret}.out', 'CSV', 'a String') VALUES ('x')",
         "DROP TABLE otel.otel_traces",
@@ -166,9 +169,42 @@ def test_the_ingest_user(store: Store, secret: Path) -> None:
     ):
         assert post(store.url, sql, headers=user).status == 403, sql
     # an expression among the rows would read the file for it
-    rows = f"INSERT INTO otel.otel_traces (TraceId, SpanName) VALUES ('y', file('{secret}'))"
-    assert post(store.url, rows, headers=user).status == 400
+    for settings, status in (("", 400), ("SETTINGS input_format_values_interpret_expressions = 1", 403)):
+        rows = (
+            f"INSERT INTO otel.otel_traces (Timestamp, TraceId, SpanName) {settings} "
+            f"VALUES ('{datetime.now(UTC):%Y-%m-%d}', 'y', file('{secret}'))"
+        )
+        assert post(store.url, rows, headers=user).status == status, rows
     assert b"hidden" not in post(store.url, "SELECT SpanName FROM otel.otel_traces").data
+
+
+def test_no_setting_writes_a_file(store: Store, secret: Path) -> None:
+    written = secret.with_name("written")
+    to_write = {"output_format_schema": str(written)}
+    answer = post(store.url, "SELECT 1 AS a FORMAT Protobuf", parameters=to_write)
+    assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "164")
+    rows = "INSERT INTO otel.otel_logs (Timestamp) FORMAT TSV\nno time\n"
+    to_write = {"input_format_record_errors_file_path": str(written), "input_format_allow_errors_num": "9"}
+    answer = post(store.url, rows, headers=_user(store, "ingest"), parameters=to_write)
+    assert (answer.status, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "164")
+    assert not written.exists()
+    # whatever a later engine has of the kind, by what it says of its settings
+    known = post(
+        store.url,
+        "SELECT name FROM system.settings WHERE match(name, '^(in|out)put_format_') AND type = 'String' "
+        "AND match(description, '(?i)path (to|of|where)|file.*(saved|record|write)')",
+    ).data.decode()
+    assert "output_format_schema" in known.split()
+    for name in known.split():
+        for user in ("default", "ingest"):
+            answer = post(store.url, "SELECT 1", headers=_user(store, user), parameters={name: "x"})
+            assert answer.status == 403, name
+
+
+def test_a_client_chosen_header_is_no_broken_answer(store: Store) -> None:
+    for query_id in ("abc ", "\n abc", "a\nb"):
+        answer = post(store.url, "SELECT 1", query_id=query_id)
+        assert (answer.status, answer.data) == (200, b"1\n")
 
 
 def test_external_data_of_a_reader_holds_no_expressions(store: Store, secret: Path) -> None:
@@ -192,12 +228,34 @@ def test_external_data_of_a_reader_holds_no_expressions(store: Store, secret: Pa
         answer = post(store.url, body, headers=headers, query="SELECT 1", t_types="String", t_format=injected)
         assert answer.headers["X-ClickHouse-Exception-Code"] == "73"
     assert post(store.url, "EXISTS TABLE otel.saved_views").data == b"1\n"
-    columns = f"a String, b String DEFAULT file('{secret}'), c String MATERIALIZED file('{secret}')"
+    # what a column is computed by is evaluated for its type alone, and the error would tell what it gave
+    body = body.replace(f"(file('{secret}'))", "x")
+    for column in (
+        f"b String DEFAULT file('{secret}')",
+        f"b UInt8 DEFAULT toUInt8(file('{secret}'))",
+        f"b DEFAULT toUInt8(file('{secret}'))",
+        f"b UInt8 /* */ MATERIALIZED toUInt8(file('{secret}'))",
+        f"b UInt8 alias toUInt8(file('{secret}'))",
+        f"b Array(UInt8) EPHEMERAL [toUInt8(file('{secret}'))]",
+        f"b Date TTL b + toUInt8(file('{secret}'))",
+    ):
+        for what in (
+            {"t_structure": f"a String, {column}"},
+            {"t_structure": f"{column}, a String"},
+            {"t_types": f"String, {column.removeprefix('b ')}"},
+        ):
+            answer = post(
+                store.url, body, headers=headers, parameters=what, query="SELECT * FROM t", t_format="TSV"
+            )
+            assert answer.status == 400, what
+            assert b"External data has no" in answer.data, answer.data
+            assert b"hidden" not in answer.data
     answer = post(
-        store.url, body.replace(f"(file('{secret}'))", "x"), headers=headers,
-        query="SELECT *, b FROM t", t_structure=columns, t_format="LineAsString",
+        store.url, body, headers=headers, query="SELECT * FROM t",
+        t_structure="alias String, default Nullable(String)", t_format="LineAsString",
     )  # fmt: skip
-    assert b"hidden" not in answer.data
+    assert b"DEFAULT" not in answer.data
+    assert b"ALIAS" not in answer.data
 
 
 def test_settings_of_a_reader(store: Store) -> None:

@@ -15,9 +15,10 @@ from otel_taskmon.errors import TaskmonError
 from otel_taskmon.store import otlp_http
 from otel_taskmon.store.engine import Engine
 from otel_taskmon.store.ingest import Ingest
+from otel_taskmon.store.otlp_errors import TryLater
 from otel_taskmon.store.otlp_grpc import otlp_grpc_server
 from otel_taskmon.store.otlp_http import otlp_http_app
-from otel_taskmon.store.otlp_limits import OtlpLimits
+from otel_taskmon.store.otlp_limits import OtlpLimits, Room
 from tests.support.otlp_requests import PROTOBUF, run_spans
 from tests.support.processes import free_port
 from tests.support.raw_engine import (
@@ -25,6 +26,7 @@ from tests.support.raw_engine import (
     TRACE_SIGNAL,
     raw_rows,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -74,6 +76,61 @@ def test_a_store_that_cannot_keep_up_says_when_to_come_back(
     assert (status, headers[b"retry-after"]) == (503, b"3")
     assert reason in body
     assert raw_rows(engine) == 0
+
+
+def test_rows_that_wait_for_an_insert_are_bounded(engine: Engine) -> None:
+    async def live() -> None:
+        ingest = Ingest(engine, OtlpLimits(gather_seconds=60, waiting_row_bytes=1))
+        await ingest.start()
+        first = asyncio.create_task(ingest.submit(TRACE_SIGNAL, run_spans(0, 4).SerializeToString()))
+        await asyncio.to_thread(wait_until, lambda: ingest.waiting_row_bytes > 0, "rows that wait")
+        with pytest.raises(TryLater, match="wait for an insert already"):
+            await ingest.submit(TRACE_SIGNAL, run_spans(4, 8).SerializeToString())
+        await ingest.stop()
+        assert await first == 4
+
+    asyncio.run(live())
+    assert raw_rows(engine) == 4
+
+
+def test_of_many_that_come_at_once_some_are_taken(engine: Engine) -> None:
+    """Each has sent the half of its body before any goes on: together more than there is room for."""
+    bodies = [run_spans(100 * number, 100).SerializeToString() for number in range(5)]
+    longest = max(map(len, bodies))
+    statuses: list[int] = []
+
+    async def send_one(ingest: Ingest, body: bytes, everybody: asyncio.Barrier) -> None:
+        parts = [body[: len(body) // 2], body[len(body) // 2 :]]
+
+        async def receive() -> MutableMapping[str, Any]:
+            if len(parts) == 1:
+                await everybody.wait()
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        async def keep(message: MutableMapping[str, Any]) -> None:
+            if "status" in message:
+                statuses.append(message["status"])
+
+        headers = [(b"content-type", PROTOBUF.encode()), (b"content-length", str(len(body)).encode())]
+        scope = {"type": "http", "path": "/v1/traces", "method": "POST", "headers": headers}
+        await otlp_http_app(ingest)(scope, receive, keep)
+
+    async def live() -> None:
+        ingest = Ingest(engine, OtlpLimits(waiting_bytes=longest * 5 // 2))
+        await ingest.start()
+        everybody = asyncio.Barrier(len(bodies))
+        await asyncio.gather(*(send_one(ingest, body, everybody) for body in bodies))
+        await ingest.stop()
+
+    asyncio.run(live())
+    assert sorted(statuses) == [200, 200, 503, 503, 503]
+
+
+def test_a_body_of_the_longest_length_that_was_set_finds_room() -> None:
+    for body_bytes in (1 << 20, 16 << 20, 1 << 30):
+        with Room(OtlpLimits.with_body(body_bytes)).place() as place:
+            place.grow(body_bytes)  # as sent
+            place.grow(body_bytes)  # unpacked
 
 
 def test_a_store_that_stops_says_so(engine: Engine) -> None:

@@ -65,9 +65,30 @@ def test_a_taken_port(tmp_path: Path, name: str) -> None:
 
 def test_wrong_settings(tmp_path: Path) -> None:
     _fails(_serve(tmp_path, "--http-port", "http"), 2, "http_port", "'http'")
+    twice = free_port()
+    _fails(
+        _serve(tmp_path, *_ports(http_port=twice, otlp_grpc_port=twice)),
+        2,
+        f"--otlp-grpc-port={twice}",
+        "ClickHouse HTTP (--http-port)",
+    )
+    assert not (tmp_path / "other").exists()
     _fails(_serve(tmp_path, "--host", "192.0.2.1", *_ports()), 1, "192.0.2.1", "--host")
     (tmp_path / "file").write_text("")
     _fails(_serve(tmp_path, *_ports(), data_dir=tmp_path / "file"), 1, str(tmp_path / "file"), "--data-dir")
+
+
+def test_a_directory_that_cannot_be_used_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    too_long = tmp_path / ("x" * 300)
+    _fails(_serve(tmp_path, *_ports(), data_dir=too_long), 1, "cannot use the data directory", "--data-dir")
+    cannot_say_where = tmp_path / "full"
+    (cannot_say_where / "listening.json.new").mkdir(parents=True)
+    _fails(
+        _serve(tmp_path, *_ports(), data_dir=cannot_say_where),
+        1,
+        f"cannot use the data directory {cannot_say_where}",
+        "Nothing that was acknowledged is lost",
+    )
 
 
 def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:

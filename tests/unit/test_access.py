@@ -20,7 +20,7 @@ def _refused(role: Role, sql: str, *, get: bool = False) -> int:
 def test_reading_is_read_only_and_writing_is_not() -> None:
     assert POLICY.check(Role.READER, parse(b"SELECT 1"), get=False)
     assert POLICY.check(Role.INGEST, parse(b"DESCRIBE TABLE t"), get=False)
-    assert not POLICY.check(Role.INGEST, parse(b"INSERT INTO t FORMAT CSV"), get=False)
+    assert not POLICY.check(Role.INGEST, parse(b"INSERT INTO otel.otel_logs FORMAT CSV"), get=False)
     assert not POLICY.check(Role.ADMIN, parse(b"DROP TABLE t"), get=False)
 
 
@@ -73,6 +73,57 @@ def test_what_nobody_may(sql: str) -> None:
 )
 def test_what_only_looks_alike(sql: str) -> None:
     assert POLICY.check(Role.READER, parse(sql.encode()), get=False)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'INSERT INTO "otel"."otel_traces" (`Events.Name`, SpanName) VALUES (1, 2)',
+        "INSERT INTO TABLE otel.otel_metrics_sum SETTINGS async_insert = 1, insert_deduplicate = 0 FORMAT Native",
+        "insert otel_logs (settings, a) format CSV",
+    ],
+)
+def test_ingest_fills_the_raw_tables(sql: str) -> None:
+    assert not POLICY.check(Role.INGEST, parse(sql.encode()), get=False)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO otel.schema_migrations (version) VALUES (99)",
+        "INSERT INTO otel.celery_task_runs FORMAT CSV",
+        "INSERT INTO otel_traces.schema_migrations FORMAT CSV",
+        "INSERT INTO otel.otel_traces.x FORMAT CSV",
+        "INSERT INTO FUNCTION null('a Int8') VALUES (1)",
+        "INSERT INTO TABLE FUNCTION null('a Int8') VALUES (1)",
+        "INSERT INTO {t:Identifier} VALUES (1)",
+        "INSERT INTO",
+    ],
+)
+def test_ingest_fills_no_other_table(sql: str) -> None:
+    assert _refused(Role.INGEST, sql) == 497
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "input_format_values_interpret_expressions = 1",
+        "input_format_values_interpret_expressions",
+        "async_insert=0, `input_format_values_interpret_expressions`=1",
+        "max_insert_threads = {x:UInt8}, readonly = 0",
+        "input_format_record_errors_file_path = '/tmp/x'",
+    ],
+)
+def test_an_insert_has_no_settings_that_its_request_may_not_have(settings: str) -> None:
+    sql = f"INSERT INTO otel.otel_traces (TraceId) SETTINGS {settings} VALUES (file('x'))"
+    assert _refused(Role.INGEST, sql) == 164
+
+
+@pytest.mark.parametrize("name", ["output_format_schema", "input_format_record_errors_file_path"])
+def test_no_setting_names_a_file_to_write(name: str) -> None:
+    for settings_of in (reader_settings, ingest_settings):
+        with pytest.raises(EngineError):
+            settings_of({name: "/tmp/x"})
 
 
 def test_settings_of_a_reader() -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from otel_taskmon._setting_fields import spec_of
 from otel_taskmon.cli import cli
+from otel_taskmon.cli.actor import actor
 from otel_taskmon.cli.options import BOTH_FLAGS, STORE_FLAGS, VIEWER_FLAGS
 from otel_taskmon.cli.page import page
 from otel_taskmon.settings import ALL
@@ -233,3 +234,12 @@ def test_a_terminal_of_another_encoding_shows_what_it_can() -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert r"\u2192 Start it" in done.stdout
+
+
+def test_who_asks_has_a_name_for_the_audit_also_without_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)  # as in a container that runs as a number
+    assert actor().name == f"uid 54321@{socket.gethostname()}"
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert actor().name == f"ann@{socket.gethostname()}"

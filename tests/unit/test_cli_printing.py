@@ -22,6 +22,7 @@ from otel_taskmon.cli.printing import (
     print_json,
     print_table,
 )
+from tests.support.processes import free_port
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]name[/red]\n\u202egnp.exe\x9b31m"
 
@@ -89,7 +90,18 @@ def test_a_table_on_a_terminal(variables: dict[str, str], coloured: bool) -> Non
     assert ("\x1b[1;36m" in shown) == coloured
 
 
-def on_a_terminal(args: list[str], variables: dict[str, str]) -> str:
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_lines_on_a_terminal(variables: dict[str, str], coloured: bool) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    args = [sys.executable, "-m", "otel_taskmon", "doctor", "--store", "--url", away]
+    shown = on_a_terminal(args, variables, code=1)
+    assert "wrong" in shown
+    assert ("\x1b[" in shown) == coloured
+
+
+def on_a_terminal(args: list[str], variables: dict[str, str], code: int = 0) -> str:
     """What a program prints whose standard output is a terminal of 120 columns."""
     master, slave = pty.openpty()
     plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
@@ -101,7 +113,7 @@ def on_a_terminal(args: list[str], variables: dict[str, str]) -> str:
         while piece := os.read(master, 65536):
             pieces.append(piece)
     except OSError:  # how Linux says that the other end is closed
-        assert child.wait(30) == 0
+        assert child.wait(30) == code
     finally:
         os.close(master)
     return b"".join(pieces).decode()

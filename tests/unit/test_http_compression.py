@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 
 import lz4.frame
 import pytest
 import zstandard
+from clickhouse_cityhash.cityhash import CityHash128
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +110,31 @@ def test_a_block_cut_off_is_refused() -> None:
     for size in (5, 24, 60):
         with pytest.raises(HttpError, match="middle"):
             list(decompress_blocks(iter([compress_blocks(bytes(range(100)))[:size]])))
+
+
+def _zstd_block(frame: bytes, content: int) -> bytes:
+    """A block that says its content has ``content`` bytes."""
+    rest = struct.pack("<BII", 0x90, 9 + len(frame), content) + frame
+    checksum = CityHash128(rest)
+    return struct.pack("<QQ", checksum >> 64, checksum & (1 << 64) - 1) + rest
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_zstd_block_is_read_with_and_without_its_size_in_the_frame(named: bool) -> None:
+    frame = zstandard.ZstdCompressor(write_content_size=named).compress(b"abc" * 100)
+    assert b"".join(decompress_blocks(iter([_zstd_block(frame, 300)]))) == b"abc" * 100
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        zstandard.compress(bytes(40_000_000)),
+        zstandard.ZstdCompressor(write_content_size=False).compress(bytes(40_000_000)),
+        b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 45) + b"\x01\x00\x00",
+    ],
+    ids=["bomb", "bomb without its size", "says 32 TiB"],
+)
+def test_a_zstd_block_gets_no_more_room_than_it_says(frame: bytes) -> None:
+    with pytest.raises(HttpError) as caught:
+        list(decompress_blocks(iter([_zstd_block(frame, 10)])))
+    assert caught.value.status == 400

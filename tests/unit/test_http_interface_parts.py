@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from otel_taskmon.store import http_request
 from otel_taskmon.store.access import Role
 from otel_taskmon.store.engine_errors import EngineError, engine_error
 from otel_taskmon.store.http_errors import HttpError, error_text, status_of, stream_frame
+from otel_taskmon.store.http_request import Body
 from otel_taskmon.store.multipart_form import Field, parse_multipart
 from otel_taskmon.store.origin_check import check_origin, check_peer, is_loopback
 from otel_taskmon.store.passwords import credentials, load_passwords
@@ -182,3 +185,38 @@ def test_errors_as_http() -> None:
 )
 def test_blocks_become_one_document(output_format: str, blocks: list[bytes], whole: bytes) -> None:
     assert b"".join(join_blocks(output_format, iter(blocks))) == whole
+
+
+def test_a_body_that_stops_in_the_middle_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_request, "BODY_PAUSE_S", 0.05)
+    coming = [{"type": "http.request", "body": b"SELECT ", "more_body": True}]
+
+    async def receive() -> dict[str, object]:
+        if not coming:
+            await asyncio.Event().wait()
+        return coming.pop()
+
+    async def live() -> None:
+        body = Body(receive, asyncio.get_running_loop().create_future())
+        async with asyncio.timeout(30):
+            with pytest.raises(HttpError, match="stopped for") as caught:
+                await body.read(1_000)
+        assert caught.value.status == 408
+
+    asyncio.run(live())
+
+
+def test_a_body_that_is_coming_does_not_hold_up_a_stop() -> None:
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def live() -> None:
+        stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        reading = asyncio.create_task(Body(receive, stopping).read(1_000))
+        stopping.set_result(None)
+        async with asyncio.timeout(30):
+            with pytest.raises(EngineError, match="The store is stopping"):
+                await reading
+
+    asyncio.run(live())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from otel_taskmon import retention
@@ -84,3 +86,14 @@ def test_failures_stay_longer_where_a_table_knows_them() -> None:
 def test_what_is_not_allowed(settings: dict[str, object]) -> None:
     with pytest.raises(SettingError, match="is not valid: allowed is"):
         wanted(**settings)
+
+
+def test_no_age_is_so_long_that_rows_would_be_due_at_once() -> None:
+    """What is due after 2106 would be due in 1970 to the engine: a DateTime has 32 bits of seconds."""
+    twenty_years_on = time.time() + 20 * 366 * 86_400
+    assert twenty_years_on + wanted(data_max_age=438_000)["otel_traces"].hours[0] * 3600 < 2**32
+    for setting in ("data_max_age", "statistics_max_age", "failures_max_age"):
+        with pytest.raises(SettingError, match="from 1 to 438000, or off"):
+            wanted(**{setting: 438_001})
+    with pytest.raises(SettingError, match="otel_logs"):
+        wanted(table_max_age={"otel_logs": 438_001})

@@ -188,6 +188,13 @@ def test_the_data_directory_follows_the_xdg_specification(
     assert StoreSettings.from_environment({}, data_dir="~/store").data_dir == tmp_path / "store"
 
 
+def test_a_user_whom_the_system_does_not_know_has_a_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)  # as in a container that runs as a number
+    assert StoreSettings.from_environment({}).data_dir == Path("/.local/share/taskmon")
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().enabled = False  # type: ignore[misc]  # wrong on purpose

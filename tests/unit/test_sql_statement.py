@@ -138,3 +138,11 @@ def test_refused_statements(sql: bytes) -> None:
 
 def test_trailing_semicolons_are_left_out() -> None:
     assert parse(b"SELECT 1 ; ; -- end").text == "SELECT 1 "
+
+
+@pytest.mark.parametrize("word", [b"FORMAT", b"VALUES"])
+def test_a_long_list_of_columns_is_read_once(word: bytes) -> None:
+    """Each of them used to be looked at again for every word that could end the list: a minute of the event loop."""
+    columns = b",".join([word] * (200_000 // (len(word) + 1)))
+    statement = parse(b"INSERT INTO t (" + columns + b") FORMAT CSV 1,2")
+    assert (statement.format, statement.data) == ("CSV", b"1,2")
