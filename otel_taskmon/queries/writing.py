@@ -89,7 +89,7 @@ def _check_right(client: Client, user: str, url: str) -> None:
         client.run(statement("purge_forget"), {"purge": ""})
     except QueryFailed as error:
         raise NoRightToWrite(
-            f"{user!r} may not delete at {url}. Set TASKMON_CLICKHOUSE_USER and TASKMON_CLICKHOUSE_PASSWORD_FILE to a "
+            f"{user!r} may not write at {url}. Set TASKMON_CLICKHOUSE_USER and TASKMON_CLICKHOUSE_PASSWORD_FILE to a "
             "user that may, or, for a taskmon serve on this machine, TASKMON_DATA_DIR to its data directory.\n"
             f"{error}"
         ) from error

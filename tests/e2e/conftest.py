@@ -38,6 +38,7 @@ class Demo:
     child: Child
     viewer: str
     http_port: int
+    data_dir: Path
 
     def finished_window(self) -> tuple[datetime, datetime]:
         """Half an hour until now, once all tasks first published in it have ended: its rows stand still."""
@@ -69,6 +70,16 @@ class Demo:
             host="127.0.0.1", port=self.http_port, autogenerate_session_id=False
         )
 
+    def writer(self) -> Client:
+        """For what the demo's tasks do not do."""
+        return clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=self.http_port,
+            username="admin",
+            password=(self.data_dir / "admin.password").read_text().strip(),
+            autogenerate_session_id=False,
+        )
+
 
 # Package and not session: while Playwright runs, its event loop is the thread's, and no test could run its own.
 @pytest.fixture(scope="package")
@@ -76,16 +87,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """``taskmon demo`` as a user starts it, on ports of its own."""
     folder: Path = tmp_path_factory.mktemp("demo")
     http, viewer = free_port(), free_port()
+    data_dir = folder / "data"
     command = [str(ROOT / ".venv" / "bin" / "taskmon"), "demo"]
     if not Path(command[0]).exists():
         command[0] = shutil.which("taskmon") or "taskmon"
     command += ["--http-port", str(http), "--otlp-http-port", str(free_port())]
     command += ["--otlp-grpc-port", str(free_port()), "--port", str(viewer)]
+    command += ["--data-dir", str(data_dir)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TASKMON_")}
     child = Child(command, folder / "demo.log", env=environment)
     try:
         child.wait_for_output(f"Open http://127.0.0.1:{viewer}", timeout=90)
-        running = Demo(child, f"http://127.0.0.1:{viewer}", http)
+        running = Demo(child, f"http://127.0.0.1:{viewer}", http, data_dir)
         client = running.client()
 
         def seeded() -> bool:

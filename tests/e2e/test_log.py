@@ -64,6 +64,17 @@ def test_a_filter_narrows_the_log_is_in_the_address_and_survives_a_reload(demo: 
     expect(page).not_to_have_url(re.compile(r"state=FAILURE"))
 
 
+def test_filters_clicked_faster_than_the_page_is_drawn_all_count(demo: Demo, page: Page) -> None:
+    open_log(page, demo.viewer, "range=1h")
+    for name, value in (("state", "SUCCESS"), ("app", "payments"), ("queue", "default")):
+        facet(page, name, value).click()
+    expect(page).to_have_url(f"{demo.viewer}/tasks?state=SUCCESS&app=payments&queue=default&range=1h")
+    settled(page)
+    expect(rows(page).first).to_contain_text("payments")
+    for name in ("state", "app", "queue"):
+        expect(page.locator(f'section[data-facet="{name}"] .value[aria-checked="true"]')).to_have_count(1)
+
+
 def test_a_retried_payment_is_one_row_with_its_executions(demo: Demo, page: Page) -> None:
     task_id, executions = one(
         demo,

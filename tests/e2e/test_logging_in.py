@@ -41,16 +41,20 @@ def status(viewer: str, cookie: str) -> int:
     return urllib3.request("GET", f"{viewer}/tasks", headers={"Cookie": f"{COOKIE}={cookie}"}).status
 
 
+def log_in(page: Page, password: str) -> None:
+    page.get_by_label("User").fill(USER)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(rows(page).first).to_be_visible()
+    settled(page)
+
+
 def test_a_phone_reaches_filters_and_log_out_and_the_log_out_counts_everywhere(
     viewers: list[str], page: Page
 ) -> None:
     here, there = viewers
     page.goto(f"{here}/tasks?range=all")
-    page.get_by_label("User").fill(USER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(rows(page).first).to_be_visible()
-    settled(page)
+    log_in(page, PASSWORD)
     expect(page.get_by_text(USER)).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     # nothing of ours may lie on the button that opens navigation and filters; the click waits until it gets through
@@ -62,3 +66,15 @@ def test_a_phone_reaches_filters_and_log_out_and_the_log_out_counts_everywhere(
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     assert [status(viewer, str(cookie)) for viewer in (there, here)] == [401, 401]
+
+
+def test_who_is_logged_out_while_a_page_is_open_logs_in_and_is_back(
+    viewers: list[str], page: Page, tmp_path: Path
+) -> None:
+    address = f"{viewers[0]}/tasks?state=SUCCESS&range=all"
+    page.goto(address)
+    log_in(page, PASSWORD)
+    write_user(tmp_path / "users", USER, "operator", "another password")
+    page.get_by_role("button", name="Refresh").click()
+    log_in(page, "another password")
+    expect(page).to_have_url(address)

@@ -85,8 +85,18 @@ def test_a_part_of_the_picture_leads_to_exactly_its_executions(
     shown = [(number(found[1]), n) for n, found in enumerate(counts) if found and found[1] != "0"]
     # Of a ring the smallest, since the middle of a large slice is in the hole; of bars the largest is hit best.
     count, place = min(shown) if key == "task_runs_by_state" else max(shown)
+    report, before = page.url, page.evaluate("history.length")
     marks.nth(place).click(force=True)
     assert in_log(page) == count, labels[place]
+    assert page.evaluate("history.length") == before + 1
+    log = page.url
+    page.go_back()
+    expect(page).to_have_url(report)
+    expect(page.locator("svg.marks path[aria-label]")).to_have_count(len(labels))
+    settled(page)
+    page.go_forward()
+    expect(page).to_have_url(log)
+    assert in_log(page) == count
 
 
 def test_going_back_shows_the_report_as_it_was(demo: Demo, page: Page, window: str) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.pages import executions, open_log, open_task, settled
 from tests.e2e.test_log import one
+from tests.support.stored_tasks import insert, run
 
 pytestmark = pytest.mark.e2e
 
@@ -128,3 +129,21 @@ def test_a_task_is_deleted_from_the_log_after_a_question(demo: Demo, page: Page)
             f"SELECT count() FROM otel.{table} WHERE task_id = {{id:String}}", {"id": task_id}
         )
         assert found.result_rows == [(0,)], table
+
+
+def test_the_newest_of_many_executions_is_in_sight(demo: Demo, page: Page) -> None:
+    retried = [
+        run("often", "RETRY", published=n, received=n, started=n, ended=n + 0.5, retries=n, trace_id="f" * 32)
+        for n in range(60)
+    ]
+    insert(demo.writer(), retried)
+    open_task(page, demo.viewer, "often")
+    for place in (
+        page.get_by_role("tree").first,
+        page.get_by_role("tree").last,
+        page.get_by_label("Executions"),
+    ):
+        frame, row = place.bounding_box(), place.locator(".chosen").bounding_box()
+        assert frame is not None
+        assert row is not None
+        assert frame["y"] <= row["y"] <= frame["y"] + frame["height"] - row["height"]

@@ -207,7 +207,7 @@ def test_without_the_right_it_says_what_to_set(store: Store, tmp_path: Path) -> 
     elsewhere = {"TASKMON_DATA_DIR": str(tmp_path / "elsewhere")}
     done = taskmon(store, "purge", "logs", "--all", "--yes", **elsewhere)
     assert done.returncode == 1
-    assert "'default' may not delete at" in done.stderr
+    assert "'default' may not write at" in done.stderr
     assert "TASKMON_CLICKHOUSE_PASSWORD_FILE" in done.stderr
     named = {
         "TASKMON_CLICKHOUSE_USER": "admin",

@@ -119,9 +119,9 @@ def test_the_differences_that_remain_are_those_of_the_readme(ways: BothWays) -> 
     assert one(shown, COLLECTED) == ["", b"\xff-here".hex().upper()]
 
     summaries = ExportMetricsServiceRequest()
-    of_resource = summaries.resource_metrics.add()
-    of_resource.resource.attributes.append(text("service.name", "different"))
-    metric = of_resource.scope_metrics.add().metrics.add(name="zeros")
+    measured = summaries.resource_metrics.add()
+    measured.resource.attributes.append(text("service.name", "different"))
+    metric = measured.scope_metrics.add().metrics.add(name="zeros")
     point = metric.summary.data_points.add(time_unix_nano=time.time_ns(), sum=-0.0)
     point.quantile_values.add(quantile=0.5, value=-0.0)
     ways.send("/v1/metrics", summaries.SerializeToString())

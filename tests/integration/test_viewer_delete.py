@@ -85,7 +85,7 @@ def test_a_user_of_the_store_that_may_only_read_is_told_so(
 ) -> None:
     monkeypatch.setenv("TASKMON_DATA_DIR", str(tmp_path))
     page = run_confirmed(store, User("ann", "operator"))
-    assert "may not delete" in texts(page)
+    assert "may not write" in texts(page)
     assert left(store) == ["task-0", "task-1", "task-2"]
 
 

@@ -298,6 +298,23 @@ def test_relatives_are_links(store: Store) -> None:
     ]
 
 
+def test_an_execution_that_is_not_kept_is_not_passed_off_as_another(store: Store) -> None:
+    page = task(store, "paid", execution="gone")
+    assert "The execution of this address is not kept" in texts(page)
+    assert [row["chosen"] for row in components(page, "table")[0]["rows"]] == [False, False, True]
+    assert "is not kept" not in texts(task(store, "paid", execution="paid-0"))
+
+
+def test_a_trace_says_that_there_is_more_only_where_there_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most, said in ((2, "1 task, 2 spans. These are the first of more."), (3, "1 task, 3 spans. Dashed")):
+        monkeypatch.setattr(cache, "TRACE_SPANS", most)
+        cache.forget()
+        assert said in texts(task(store, "paid"))
+    cache.forget()
+
+
 def test_the_trace_is_a_waterfall_with_the_execution_chosen(store: Store) -> None:
     page = task(store, "paid")
     trace = components(page, "waterfall")[1]

@@ -15,10 +15,11 @@ from otel_taskmon import migrate, retention
 from otel_taskmon.queries import purging, statements
 from otel_taskmon.queries.export import CSV_COLUMNS
 from otel_taskmon.queries.filters import filter_parameters, source_slots
-from otel_taskmon.queries.model import TaskFilter
+from otel_taskmon.queries.model import LogRow, TaskFilter, TaskRow
 from otel_taskmon.queries.overview import FACETS
 from otel_taskmon.queries.report_model import ReportFilter, Source
 from otel_taskmon.queries.report_range import ReportRange
+from otel_taskmon.queries.task_rows import rest
 
 ROOT = Path(__file__).resolve().parents[2]
 SQL = sorted((ROOT / "otel_taskmon" / "sql").rglob("*.sql"))
@@ -88,10 +89,16 @@ def expanded() -> dict[str, str]:
         slots = source_slots("tasks", TaskFilter(search=search))
         for name in ("search_own_keys", "search_run_keys_few", "search_send_keys_few"):
             forms[f"{name} {search}"] = statements.statement(name, **slots)
-    for source in ("source_tasks", "source_tasks_stored"):
-        forms[f"tasks_by_key {source}"] = statements.statement("tasks_by_key", source=source)
+    for kind in (LogRow, TaskRow):
+        for source in ("source_tasks", "source_tasks_stored"):
+            forms[f"tasks_by_key {kind} {source}"] = statements.statement(
+                "tasks_by_key", source=source, row_rest=rest(kind, "tasks")
+            )
+        forms[f"executions_by_key {kind}"] = statements.statement(
+            "executions_by_key", row_rest=rest(kind, "executions")
+        )
     others = (
-        "run_payloads_by_key send_payloads_by_key executions_by_key oldest_newest kept_hours keys_of_task "
+        "run_payloads_by_key send_payloads_by_key oldest_newest kept_hours keys_of_task "
         "executions_of_task related_by_id children_of_task count_children trace_spans "
         "migrations_table raw_columns raw_engine store_version known_clusters known_macros "
         "migration_lock_take migration_lock_renew migration_lock_holder migration_lock_drop "
@@ -99,6 +106,7 @@ def expanded() -> dict[str, str]:
         "applied_migrations record_migration known_queues record_audit server_time retention_current retention_keep "
         "log_sizes workers_seen retention_for_ever retention_by_part retention_by_row "
         "purge_preview purge_select_tasks purge_select_traces purge_free_space purge_forget "
+        "saved_views store_view move_view "
         "stats_hours_due stats_stop_refresh stats_refresh stats_await_refresh stats_days_stop_refresh stats_whole_days"
     )
     for name in others.split():
@@ -194,7 +202,7 @@ def test_the_filter_binds_what_the_questions_name() -> None:
         "purge chunk chunks everything hours since_us "
         "tables column failure_hours actor role action target affected detail "
         "key_times_us key_task_ids found_times_us found_task_ids key_execution_ids table task_id task_ids trace_id "
-        "value_length version name checksum program holder"
+        "value_length version name checksum program holder most owner query deleted old_name old_owner"
     )
     given = set(filter_parameters(TaskFilter())) | set(others.split())
     for form, text in expanded().items():

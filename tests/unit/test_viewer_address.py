@@ -16,6 +16,7 @@ from taskmon_viewer.address import parse
 from taskmon_viewer.address_reader import MAX_LENGTH, MAX_VALUES
 from taskmon_viewer.cursors import decode_cursor, encode_cursor
 from taskmon_viewer.params import MAX_TRAIL, RANGES, LogParams, Per
+from taskmon_viewer.routes import export_query
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -55,6 +56,7 @@ def views(draw: st.DrawFn) -> LogParams:
         per=draw(st.sampled_from(get_args(Per))),
         sort=draw(st.sampled_from(get_args(SortKey))),
         descending=draw(st.booleans()),
+        follow=draw(st.booleans()),
         page=len(trail) + 1,
         trail=trail,
     )
@@ -223,3 +225,11 @@ def test_no_text_breaks_the_reading_of_a_cursor(text: str) -> None:
 def test_no_address_is_fatal(query: dict[str, list[str]]) -> None:
     params, _ = parse(query)
     assert parse(parse_qs(params.to_query_string(), keep_blank_values=True))[0] == params
+
+
+def test_following_is_part_of_the_address_and_of_no_csv() -> None:
+    params, ignored = parse({"follow": ["yes"], "page": ["1"]})
+    assert (params.follow, ignored) == (True, [])
+    assert params.to_query() == {"follow": "yes"}
+    assert params.toggled("state", "FAILURE").follow
+    assert export_query(params, ",") == ""

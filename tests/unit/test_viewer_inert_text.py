@@ -64,6 +64,9 @@ MARKDOWN = {
 }
 """Streamlit commands whose first argument is Markdown."""
 
+MARKDOWN_OPTIONS = {"radio", "segmented_control", "pills"}
+"""Those whose options are Markdown too: what ``format_func`` gives."""
+
 SAFE_CALLS = {"safe_label", "count_text", "clock", "utc", "width_text", "per_width", "age_text", "len"}
 """What may stand inside a Markdown text beside literals: numbers, times, and text made harmless."""
 
@@ -135,15 +138,40 @@ def functions(tree: ast.Module) -> list[ast.AST]:
     return [*inside, rest]
 
 
+def unsafe_options(tree: ast.Module, format_func: ast.expr) -> list[str]:
+    """What options are made of; a member of our own constant, as ``LABELS.__getitem__``, is ours."""
+    match format_func:
+        case ast.Lambda(body=shown):
+            return Function(format_func).unsafe(shown)
+        case ast.Attribute(value=ast.Name(id=name), attr="__getitem__") if name.strip("_").isupper():
+            return []
+        case ast.Name(id=name) if name in SAFE_CALLS:
+            return []
+        case ast.Name(id=name):
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    given = [part.value for part in ast.walk(node) if isinstance(part, ast.Return)]
+                    return [part for value in given if value for part in Function(node).unsafe(value)]
+    return [ast.unparse(format_func)]
+
+
 def markdown_of_user_text(source: str) -> list[str]:
     found = []
-    for body in functions(ast.parse(source)):
+    tree = ast.parse(source)
+    for body in functions(tree):
         function = Function(body)
         for name, call in streamlit_calls(body):
             shown = [*call.args[:1], *(k.value for k in call.keywords if k.arg in ("label", "body", "help"))]
             if name in MARKDOWN:
                 found += [
                     f"line {call.lineno}: st.{name} of {part}" for a in shown for part in function.unsafe(a)
+                ]
+            if name in MARKDOWN_OPTIONS:
+                made = [k.value for k in call.keywords if k.arg == "format_func"] or call.args[1:2]
+                found += [
+                    f"line {call.lineno}: options of st.{name}: {part}"
+                    for a in made
+                    for part in unsafe_options(tree, a)
                 ]
     return found
 
@@ -171,6 +199,10 @@ def test_a_page_uses_inert_widgets_only(path: Path) -> None:
         "def f(name):\n    said = name or 'x'\n    st.info(f'{said}!')",
         "for a, b in (('x', task.name),):\n    st.markdown(b)",
         "st.text_input('a', help=task.name)",
+        "st.radio('a', views, format_func=str)",
+        "st.pills('a', views)",
+        "st.radio('a', views, format_func=lambda view: view.name)",
+        "def shown(view):\n    return view.name\nst.segmented_control('a', views, format_func=shown)",
     ],
 )
 def test_the_check_sees_text_that_is_not_made_harmless(code: str) -> None:

@@ -22,7 +22,7 @@ from taskmon_viewer.params import (
 )
 
 _KNOWN: Final = frozenset(
-    {"q", "range", "since", "until", "per", "sort", "order", "page", "after", *FACETS, *RUN_FILTERS}
+    {"q", "range", "since", "until", "per", "sort", "order", "follow", "page", "after", *FACETS, *RUN_FILTERS}
 )
 _DIRECTIONS: Final = {"desc": True, "asc": False}
 
@@ -56,6 +56,7 @@ def parse(
         per=reader.choice("per", get_args(Per), "tasks"),  # type: ignore[arg-type]
         sort=reader.choice("sort", get_args(SortKey), "time"),  # type: ignore[arg-type]
         descending=_DIRECTIONS[reader.choice("order", tuple(_DIRECTIONS), "desc")],
+        follow=reader.flag("follow") is True,
     )
     if params.absolute and params.range != DEFAULT_RANGE:
         reader.ignore("range", params.range, "since or until is given, which count more")

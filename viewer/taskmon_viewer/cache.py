@@ -27,10 +27,10 @@ from otel_taskmon.queries.model import (
     Execution,
     Facets,
     Histogram,
+    LogPage,
     Related,
     SortKey,
     TaskFilter,
-    TaskPage,
     TaskRow,
     TaskSpan,
     TraceSpan,
@@ -84,7 +84,7 @@ def store_answers() -> None:
     client().ask(statement("oldest_newest"))
 
 
-def page(params: LogParams, wanted: TaskFilter) -> TaskPage:
+def page(params: LogParams, wanted: TaskFilter) -> LogPage:
     """The rows of this view's page."""
     return _page(store(), wanted, params.per, params.sort, params.descending, params.after)
 
@@ -120,7 +120,7 @@ def related(task_id: str) -> Related:
 
 
 def trace(trace_id: str) -> list[TraceSpan]:
-    """The first ``TRACE_SPANS`` spans of a trace."""
+    """The first spans of a trace: one more than ``TRACE_SPANS`` where there are more."""
     return _trace(store(), trace_id)
 
 
@@ -172,9 +172,10 @@ def _answers(function: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
 @_answers
 def _page(
     store: StoreAddress, wanted: TaskFilter, per: Per, sort: SortKey, descending: bool, after: Cursor | None
-) -> TaskPage:
-    ask = tasks.list_tasks if per == "tasks" else tasks.list_executions
-    return ask(client_of(store), wanted, sort=sort, descending=descending, limit=PAGE_ROWS, after=after)
+) -> LogPage:
+    return tasks.log_page(
+        client_of(store), wanted, per=per, sort=sort, descending=descending, limit=PAGE_ROWS, after=after
+    )
 
 
 @_answers
@@ -214,7 +215,7 @@ def _related(store: StoreAddress, task_id: str) -> Related:
 
 @_answers
 def _trace(store: StoreAddress, trace_id: str) -> list[TraceSpan]:
-    return task_detail.trace(client_of(store), trace_id, limit=TRACE_SPANS)
+    return task_detail.trace(client_of(store), trace_id, limit=TRACE_SPANS + 1)
 
 
 @_answers

@@ -37,7 +37,9 @@ _LAST_REPORT = "taskmon.last_report"
 _LEFT_FOR_LOG = "taskmon.left_for_log"
 """Session key: the address of the log that one of those pages led to last."""
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
-_ONLY_THE_LOG: Final = frozenset({"state", "name", "exception", "priority", "per", "after", *RUN_FILTERS})
+_ONLY_THE_LOG: Final = frozenset(
+    {"state", "name", "exception", "priority", "per", "follow", "after", *RUN_FILTERS}
+)
 """Parameters that those pages do not have."""
 
 
@@ -55,6 +57,12 @@ def jaeger_href(trace_id: str) -> str:
 def log_href(params: LogParams) -> str:
     query = params.to_query_string()
     return f"{base_path()}/{TASKS_PATH}" + (f"?{query}" if query else "")
+
+
+def log_address_href(query: Mapping[str, Sequence[str]]) -> str:
+    """The log with these parameters, whether it knows them or not."""
+    text = urlencode(query, doseq=True)
+    return f"{base_path()}/{TASKS_PATH}" + (f"?{text}" if text else "")
 
 
 def export_href(params: LogParams, delimiter: str) -> str:

@@ -66,6 +66,8 @@ class LogParams:
     per: Per = "tasks"
     sort: SortKey = "time"
     descending: bool = True
+    follow: bool = False
+    """Whether the page asks again by itself; changes nothing of what is asked."""
     page: int = 1
     trail: tuple[Cursor, ...] = field(default=())
     """Cursors of the pages before this one, the last is the one this page follows; empty on the first page."""
@@ -174,6 +176,8 @@ class LogParams:
             query["sort"] = self.sort
         if not self.descending:
             query["order"] = "asc"
+        if self.follow:
+            query["follow"] = "yes"
         if self.trail:
             query["page"] = str(self.page)
             query["after"] = [encode_cursor(cursor) for cursor in self.trail]

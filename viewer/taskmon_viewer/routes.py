@@ -32,7 +32,7 @@ RETRY_SECONDS = 5
 
 def export_query(params: LogParams, delimiter: str) -> str:
     """The query string of the CSV with the rows of this view: same filters, all its pages, newest first."""
-    query = params.changed(sort="time", descending=True).to_query()
+    query = params.changed(sort="time", descending=True, follow=False).to_query()
     if delimiter != ",":
         query["delimiter"] = _DELIMITER_NAMES[delimiter]
     return urlencode(query, doseq=True)

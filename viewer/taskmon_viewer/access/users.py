@@ -9,7 +9,7 @@ from otel_taskmon.errors import TaskmonError
 
 Role = Literal["viewer", "operator", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-"""From the least to the most: viewer reads, operator deletes and purges too, admin may all."""
+"""From the least to the most: viewer reads, operator saves views, deletes and purges too, admin may all."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -12,6 +12,8 @@ from taskmon_viewer import theme
 from taskmon_viewer.components.mounting import register
 
 _mount = register("facets")
+MAX_HANDLED: Final = 100
+"""Clicks that are remembered as answered; nobody makes as many while one run lasts."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,19 @@ def facet_panel(
     """Draw the groups. ``on_toggle(facet, value)`` and ``on_clear(facet)`` are called before the page is drawn anew;
     True when one of them just was."""
 
+    handled: list[str] = st.session_state.setdefault(f"{key}.handled", [])
+
     def toggled() -> None:
         asked: Any = getattr(st.session_state.get(key), "toggle", None)
-        if asked is None:
-            return
-        facet, value = asked.get("facet"), asked.get("value")
-        if any(group.key == facet for group in groups) and (value is None or isinstance(value, str | int)):
-            on_toggle(facet, value)
+        for click in asked if isinstance(asked, list | tuple) else ():
+            facet, value = click.get("facet"), click.get("value")
+            known = any(group.key == facet for group in groups)
+            if str(click.get("id")) in handled or not known:
+                continue
+            handled.append(str(click.get("id")))
+            if value is None or isinstance(value, str | int):
+                on_toggle(facet, value)
+        del handled[:-MAX_HANDLED]
 
     def cleared() -> None:
         asked = getattr(st.session_state.get(key), "emptied", None)
@@ -60,7 +68,11 @@ def facet_panel(
 
     result = _mount(
         key=key,
-        data={"groups": [asdict(group) for group in groups], "states": theme.states_for_components()},
+        data={
+            "groups": [asdict(group) for group in groups],
+            "states": theme.states_for_components(),
+            "handled": handled,
+        },
         on_toggle_change=toggled,
         on_emptied_change=cleared,
     )

@@ -16,6 +16,8 @@ class Entry:
     label: str
     href: str
     """Relative address that we built."""
+    note: str = ""
+    """Below the label."""
 
 
 def menu(groups: Sequence[tuple[str, Sequence[Entry]]], *, key: str, label: str, chosen: str) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
 
-from otel_taskmon.queries.model import Cursor, TaskPage, TaskSpan
+from otel_taskmon.queries.model import Cursor, LogPage, TaskSpan
 from taskmon_viewer import cache, charts
 from taskmon_viewer.access.current import may
 from taskmon_viewer.ahead import ask_ahead
@@ -33,13 +34,13 @@ _NOUNS = {"tasks": "task", "executions": "execution"}
 
 def render() -> None:
     params, ignored = log_params()
-    bar = toolbar(params)
+    toolbar(params)
     say_ignored(ignored)
     say_deleted()
-    shown_with_store(lambda: _with_store(params, bar.follow))
+    shown_with_store(lambda: _with_store(params))
 
 
-def _with_store(params: LogParams, follow: bool) -> None:
+def _with_store(params: LogParams) -> None:
     # Asked here first, so that a store that is away is told once for the whole page.
     wanted = params.task_filter(cache.as_of())
     ask_ahead(
@@ -48,7 +49,7 @@ def _with_store(params: LogParams, follow: bool) -> None:
         lambda: cache.page(params, wanted),
     )
     cache.span(params, wanted)
-    every = cache.TTL_SECONDS if follow else None
+    every = cache.TTL_SECONDS if params.follow else None
     with st.sidebar:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown("**Filters**")
@@ -114,7 +115,7 @@ def _coverage(params: LogParams, span: TaskSpan, now: datetime, bucket_seconds: 
     )
 
 
-def _table(params: LogParams, page: TaskPage) -> None:
+def _table(params: LogParams, page: LogPage) -> None:
     around = _AROUND_TABLE + _RANGE_ROW * (int(params.absolute) + int(bool(run_filters(params))))
     zone = browser_zone()
     opened = table(
@@ -123,7 +124,7 @@ def _table(params: LogParams, page: TaskPage) -> None:
         key=TABLE,
         label="Tasks" if params.per == "tasks" else "Executions",
         sort=(params.sort, params.descending),
-        signature=params.to_query_string(),
+        signature=replace(params, follow=False).to_query_string(),
         height=f"max(360px, calc(100vh - {around}px))",
         least_width=LEAST_WIDTH,
         on_sort=_sort,
@@ -141,7 +142,7 @@ def _sort(key: str) -> None:
         )
 
 
-def _pager(params: LogParams, page: TaskPage, span: TaskSpan) -> None:
+def _pager(params: LogParams, page: LogPage, span: TaskSpan) -> None:
     first = (params.page - 1) * cache.PAGE_ROWS + 1
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"
@@ -176,7 +177,7 @@ def _pager(params: LogParams, page: TaskPage, span: TaskSpan) -> None:
         )
 
 
-def _delete_selected(page: TaskPage) -> None:
+def _delete_selected(page: LogPage) -> None:
     shown = {row.task_id for row in page.rows}
     chosen = [task_id for task_id, _ in map(split_row_id, selected_rows(TABLE)) if task_id in shown]
     if chosen:

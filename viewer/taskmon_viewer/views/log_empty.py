@@ -43,7 +43,7 @@ def empty_log(params: LogParams, now: datetime) -> None:
                 "Drop all filters",
                 key="log.drop.all",
                 on_click=_show,
-                args=(LogParams(range="all", per=params.per),),
+                args=(LogParams(range="all", per=params.per, follow=params.follow),),
             )
 
 

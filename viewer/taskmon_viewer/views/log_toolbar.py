@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
@@ -14,6 +14,7 @@ from taskmon_viewer.links import export_href, log_params, set_log_params
 from taskmon_viewer.params import RANGES, LogParams
 from taskmon_viewer.texts import safe_label
 from taskmon_viewer.views.log_empty import run_filters
+from taskmon_viewer.views.saved_views import saved_views_button
 
 SEARCH = "log.search"
 RANGE = "log.range"
@@ -25,16 +26,12 @@ CUSTOM = "custom"
 _PER_LABELS = {"tasks": "Tasks", "executions": "Executions"}
 
 
-@dataclass(frozen=True)
-class Toolbar:
-    follow: bool
-
-
-def toolbar(params: LogParams) -> Toolbar:
+def toolbar(params: LogParams) -> None:
     """Draw it; a change writes the address and runs the page again."""
     _seed(SEARCH, params.search)
     _seed(RANGE, CUSTOM if params.absolute else params.range)
     _seed(PER, params.per)
+    _seed(FOLLOW, params.follow)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.text_input(
             "Search",
@@ -64,16 +61,21 @@ def toolbar(params: LogParams) -> Toolbar:
             label_visibility="collapsed",
             on_change=_per_changed,
         )
-        follow = st.toggle("Follow", key=FOLLOW, help=f"Ask again every {cache.TTL_SECONDS} seconds")
+        st.toggle(
+            "Follow",
+            key=FOLLOW,
+            help=f"Ask again every {cache.TTL_SECONDS} seconds",
+            on_change=_follow_changed,
+        )
         st.button("Refresh", icon=":material/refresh:", on_click=cache.forget, help="Ask the store now")
         with st.popover("Export", icon=":material/download:"):
             st.caption("All rows of this view as CSV: every column, UTC times, newest first.")
             st.link_button("CSV, comma", export_href(params, ","), width="stretch")
             st.link_button("CSV, semicolon", export_href(params, ";"), width="stretch")
+        saved_views_button()
     if params.absolute:
         _absolute_range(params)
     _chips(params)
-    return Toolbar(follow=follow)
 
 
 def _chips(params: LogParams) -> None:
@@ -144,6 +146,11 @@ def _search_changed() -> None:
 def _per_changed() -> None:
     per = st.session_state[PER] or "tasks"
     _change(lambda params: params.changed(per=per))
+
+
+def _follow_changed() -> None:
+    follow = bool(st.session_state[FOLLOW])
+    _change(lambda params: replace(params, follow=follow))
 
 
 def _range_changed() -> None:

@@ -11,6 +11,7 @@ from otel_taskmon.queries.report_model import Compared, LogView, Overview, Repor
 from taskmon_viewer import cache, queue_cache
 from taskmon_viewer.ahead import ask_ahead
 from taskmon_viewer.components.cards import Card, Tone, cards
+from taskmon_viewer.components.go import go
 from taskmon_viewer.components.table import Column, Row, table
 from taskmon_viewer.links import OVERVIEW_PAGE, go_to_log, log_href, report_params
 from taskmon_viewer.params import LogParams
@@ -135,7 +136,7 @@ def _picture(
 ) -> None:
     row = picture(answer, params, name=name, height=height, value_is=value_is)
     if row is not None:
-        go_to_log(log_of(answer, row))
+        go(log_href(log_of(answer, row)))
 
 
 def _ran(overview: Overview) -> LogView:

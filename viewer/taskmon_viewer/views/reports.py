@@ -10,10 +10,12 @@ from otel_taskmon.queries.report_catalogue import REPORTS, grouped
 from otel_taskmon.queries.report_model import ReportAnswer, ReportKey, ReportRow
 from taskmon_viewer import cache, configuration
 from taskmon_viewer.ahead import ask_ahead
+from taskmon_viewer.components.go import go
 from taskmon_viewer.components.menu import Entry, menu
 from taskmon_viewer.links import (
     REPORTS_PAGE,
     go_to_log,
+    log_href,
     report_csv_href,
     report_params,
     reports_href,
@@ -83,7 +85,7 @@ def _draw(params: ReportParams, top: int) -> None:
     with left:
         row = picture(answer, params, name="reports.picture", value_is=_VALUES.get(answer.report.key, ""))
     if row is not None:
-        _open(answer, row)
+        _open_part(answer, row)
     with right:
         _table(answer)
     _members(answer)
@@ -101,10 +103,16 @@ def _coverage(answer: ReportAnswer, params: ReportParams) -> None:
     coverage(answer, params, noun="sample" if answer.report.dimension == "queue" else "run")
 
 
-def _open(answer: ReportAnswer, row: ReportRow) -> None:
+def _open_part(answer: ReportAnswer, row: ReportRow) -> None:
     if row.others:
         st.session_state[_OTHERS] = True
         st.rerun()
+    go(log_href(log_of(answer, row)))
+
+
+def _open(answer: ReportAnswer, row: ReportRow) -> None:
+    if row.others:
+        _open_part(answer, row)
     go_to_log(log_of(answer, row))
 
 

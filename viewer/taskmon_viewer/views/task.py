@@ -16,6 +16,7 @@ from taskmon_viewer.components.facts import facts
 from taskmon_viewer.components.table import Column, Row, table
 from taskmon_viewer.components.waterfall import waterfall
 from taskmon_viewer.links import TASKS_PAGE, go_to_task, last_log, read_address, task_href, write_address
+from taskmon_viewer.params import LogParams
 from taskmon_viewer.texts import clock, duration, page_title, safe_label
 from taskmon_viewer.views.delete_tasks import delete_button
 from taskmon_viewer.views.log_rows import error_text
@@ -77,8 +78,14 @@ def _not_found(task_id: str) -> None:
     st.warning("The store has no task with this id.", icon=":material/search_off:")
     st.code(task_id, language=None, wrap_lines=True)
     st.caption(
-        "It may not have arrived yet (workers send every half second), be older than what is kept, or be cut off: "
-        "the log's search finds tasks by a part of their id."
+        "It may not have arrived yet (workers send every half second), be older than what is kept, have been "
+        "deleted, or be cut off: the log's search finds tasks by a part of their id."
+    )
+    st.page_link(
+        TASKS_PAGE,
+        label="Search the log for it",
+        icon=":material/search:",
+        query_params=LogParams(search=task_id, range="all").to_query(),
     )
 
 
@@ -96,6 +103,11 @@ def _executions(task: TaskRow, executions: Sequence[Execution], asked_id: str) -
     """Everything that changes with the execution chosen; a fragment, so that choosing asks the store nothing."""
     chosen = _chosen(executions, asked_id)
     if executions:
+        if asked_id and all(execution.execution_id != asked_id for execution in executions):
+            st.warning(
+                "The execution of this address is not kept, or has not ended yet. This is the newest that has.",
+                icon=":material/search_off:",
+            )
         picked = waterfall(
             execution_bars(executions),
             key=f"{_BARS}.{task.task_id}",

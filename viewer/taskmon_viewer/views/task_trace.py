@@ -20,8 +20,9 @@ def trace_section(trace_id: str, span_id: str, task_id: str) -> None:
     if not spans:
         st.caption("No spans of this trace are kept any more, or none has arrived yet.")
         return
+    more = " These are the first of more." if len(spans) > cache.TRACE_SPANS else ""
+    spans = spans[: cache.TRACE_SPANS]
     tasks = len({span.task_id for span in spans if span.task_id})
-    more = f" The first {len(spans):,} are shown." if len(spans) >= cache.TRACE_SPANS else ""
     st.caption(
         f"{count_text(tasks, 'task')}, {count_text(len(spans), 'span')}.{more} Dashed: waiting in a queue. "
         "Drag over the scale to zoom, double-click it to see all."

@@ -5,7 +5,8 @@ const FIRST = 7
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
   const root = parentElement.querySelector(".root")
-  const memory = remembered(PANELS, parentElement, () => ({ long: new Set(), closed: new Set(), needles: {} }))
+  const memory = remembered(PANELS, parentElement, () => ({ long: new Set(), closed: new Set(), needles: {}, clicks: [] }))
+  memory.clicks = memory.clicks.filter(click => !data.handled.includes(click.id))
   draw()
   return () => PANELS.delete(parentElement)
 
@@ -18,6 +19,19 @@ export default function (component) {
       again.focus({ preventScroll: true })
       if (again.tagName === "INPUT") again.setSelectionRange(again.value.length, again.value.length)
     }
+  }
+
+  // A run takes only the newest of the triggers that came before it began, so each one carries the clicks before it
+  // that no run has answered yet; until one has, they are shown as done.
+  function toggle(facet, value) {
+    memory.clicks.push({ id: crypto.getRandomValues(new Uint32Array(2)).join("-"), facet, value })
+    setTriggerValue("toggle", memory.clicks)
+    draw()
+  }
+
+  function isChosen(g, v) {
+    const clicks = memory.clicks.filter(click => click.facet === g.key && click.value === v.value).length
+    return v.chosen !== (clicks % 2 === 1)
   }
 
   function group(g) {
@@ -98,17 +112,18 @@ export default function (component) {
   }
 
   function value(g, v, most) {
-    const row = element("button", "value" + (v.chosen ? " chosen" : "") + (v.count ? "" : " empty"))
+    const chosen = isChosen(g, v)
+    const row = element("button", "value" + (chosen ? " chosen" : "") + (v.count ? "" : " empty"))
     row.setAttribute("role", "checkbox")
-    row.setAttribute("aria-checked", String(v.chosen))
+    row.setAttribute("aria-checked", String(chosen))
     row.dataset.focus = "value:" + g.key + ":" + (v.title || v.text)
     row.dataset.value = v.title || v.text
     row.title = v.title || v.text
     const share = element("span", "share")
     share.style.width = (100 * v.count) / most + "%"
-    const box = element("span", "box", v.chosen ? "✓" : "")
+    const box = element("span", "box", chosen ? "✓" : "")
     row.append(share, box, shown(g, v), element("span", "count", v.count.toLocaleString("en")))
-    row.onclick = () => setTriggerValue("toggle", { facet: g.key, value: v.value })
+    row.onclick = () => toggle(g.key, v.value)
     return row
   }
 }

@@ -5,9 +5,11 @@ export default function (component) {
   const nav = element("nav")
   nav.setAttribute("aria-label", data.label)
   for (const group of data.groups) {
-    nav.append(element("div", "title", group.title))
+    if (group.title) nav.append(element("div", "title", group.title))
     for (const entry of group.entries) {
-      const link = element("a", "entry" + (entry.id === data.chosen ? " chosen" : ""), entry.label)
+      const link = element("a", "entry" + (entry.id === data.chosen ? " chosen" : ""))
+      link.append(element("bdi", "", entry.label))
+      if (entry.note) link.append(element("div", "note", entry.note))
       link.href = entry.href
       link.dataset.id = entry.id
       if (entry.id === data.chosen) link.setAttribute("aria-current", "page")

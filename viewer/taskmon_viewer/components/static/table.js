@@ -32,6 +32,11 @@ export default function (component) {
   scroll.scrollTop = position[0]
   scroll.scrollLeft = position[1]
   if (hadFocus) scroll.focus({ preventScroll: true })
+  const chosen = left === null && body.querySelector(".chosen")
+  if (chosen) {
+    const below = chosen.getBoundingClientRect().bottom - scroll.getBoundingClientRect().bottom
+    if (below > 0) scroll.scrollTop += below + scroll.clientHeight / 2
+  }
 
   scroll.onkeydown = event => {
     const rows = body.children

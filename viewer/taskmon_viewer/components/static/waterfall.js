@@ -29,6 +29,10 @@ export default function (component) {
   memory.view.setAttribute("aria-label", data.heading)
   memory.maxHeight = data.height || 420
   layout(memory)
+  if (!memory.seen) {
+    memory.seen = true
+    bringIntoSight(memory, memory.view.clientHeight / 2)
+  }
   return () => {
     memory.observer.disconnect()
     WATERFALLS.delete(parentElement)
@@ -249,6 +253,15 @@ function choose(memory, index) {
   memory.choose(memory.chosen)
 }
 
+// Scrolls to the row of the cursor where it is out of sight, and then leaves `spare` pixels beside it.
+function bringIntoSight(memory, spare) {
+  const y = memory.cursor * ROW
+  if (y < memory.view.scrollTop) memory.view.scrollTop = y - spare
+  const over = y + ROW - memory.view.scrollTop - memory.view.clientHeight
+  if (over > 0) memory.view.scrollTop += over + spare
+  draw(memory)
+}
+
 function onKey(memory, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !memory.order.length) return
   const last = memory.order.length - 1
@@ -261,11 +274,7 @@ function onKey(memory, event) {
   const folded = memory.folded.has(index)
   if (event.key in places) {
     memory.cursor = memory.cursor < 0 ? 0 : Math.max(0, Math.min(last, places[event.key]))
-    const y = memory.cursor * ROW
-    if (y < memory.view.scrollTop) memory.view.scrollTop = y
-    const over = y + ROW - memory.view.scrollTop - memory.view.clientHeight
-    if (over > 0) memory.view.scrollTop += over
-    draw(memory)
+    bringIntoSight(memory, 0)
   } else if (event.key === "ArrowLeft" && memory.children[index].length && !folded) {
     fold(memory, index)
   } else if (event.key === "ArrowRight" && folded) {
