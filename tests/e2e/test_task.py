@@ -123,7 +123,7 @@ def test_a_task_is_deleted_from_the_log_after_a_question(demo: Demo, page: Page)
     question = page.get_by_role("dialog")
     expect(question.get_by_text("1 task with all executions, events and spans")).to_be_visible()
     question.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_text("1 task deleted from the log.")).to_be_visible()
+    expect(page.get_by_text("1 task deleted from the log.")).to_be_visible(timeout=60_000)
     for table in ("celery_tasks", "celery_task_runs", "celery_task_sends", "celery_task_events"):
         found = demo.client().query(
             f"SELECT count() FROM otel.{table} WHERE task_id = {{id:String}}", {"id": task_id}
