@@ -21,15 +21,27 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _PORTS = range(15_000, 32_000)
 """Below what systems give to outgoing connections, so that none takes a chosen port before its program does."""
+_SHARES = 4
 _random = SystemRandom()  # a seeded one would choose the same ports in every process of the tests
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A loopback port that nobody has at this moment, and that another call is unlikely to choose."""
+    """A loopback port that nobody has at this moment, nor was told by this function in any process of this run.
+
+    A program may take a second until it listens there. Each process that runs tests chooses from a share of its own.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    share = _PORTS[int(worker) % _SHARES :: _SHARES]
+    if len(_given) > len(share) // 2:
+        _given.clear()
     while True:
-        port = _random.choice(_PORTS)
+        port = _random.choice(share)
+        if port in _given:
+            continue
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 
