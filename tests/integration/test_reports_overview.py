@@ -22,6 +22,7 @@ from otel_taskmon.queries.reports import ask_report
 from otel_taskmon.queries.statistics import statistics
 from otel_taskmon.queries.task_detail import executions
 from otel_taskmon.queries.tasks import task_span
+from tests.support.hourly_statistics import refresh
 from tests.support.made_executions import BEGIN, END, Row, exported, inject, make, percentile
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import Event, insert, ns
@@ -92,9 +93,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             ],
         )  # fmt: skip
         with connect(running.url, "admin", running.admin_password) as admin:
-            for view in ("celery_task_stats_1h_mv", "celery_task_stats_1d_mv"):
-                admin.run(f"SYSTEM REFRESH VIEW otel.{view}")
-                admin.run(f"SYSTEM WAIT VIEW otel.{view}")
+            refresh(admin, "1h", "1d")
         yield running
 
 

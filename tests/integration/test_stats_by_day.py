@@ -17,6 +17,7 @@ from otel_taskmon.queries.report_model import ReportFilter
 from otel_taskmon.queries.report_range import report_range
 from otel_taskmon.queries.reports import ask_report
 from otel_taskmon.queries.statistics import statistics
+from tests.support.hourly_statistics import only_when_asked, refresh
 from tests.support.store import Store, running_store
 
 pytestmark = pytest.mark.integration
@@ -49,12 +50,6 @@ def fill(admin: Client, *, begin: datetime, length: timedelta, count: int, salt:
     step_us = int(length.total_seconds() * 1e6) // count
     bound = {"begin": int(begin.timestamp()), "step_us": step_us, "count": count, "salt": salt}
     admin.run(INSERT, bound)
-
-
-def refresh(admin: Client, *views: str) -> None:
-    for view in views:
-        admin.run(f"SYSTEM REFRESH VIEW otel.celery_task_stats_{view}_mv")
-        admin.run(f"SYSTEM WAIT VIEW otel.celery_task_stats_{view}_mv")
 
 
 def days(client: Client) -> list[datetime]:
@@ -99,8 +94,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def admin(store: Store) -> Iterator[Client]:
     with connect(store.url, "admin", store.admin_password) as client:
-        for view in ("1h", "1d"):  # a refresh of the clock's would come between two of ours
-            client.run(f"ALTER TABLE otel.celery_task_stats_{view}_mv MODIFY REFRESH EVERY 1 YEAR APPEND")
+        only_when_asked(client, "1h", "1d")
         fill(client, begin=BEGIN, length=6 * DAY, count=TASKS, salt="first")
         refresh(client, "1h")
         yield client

@@ -12,6 +12,7 @@ from otel_taskmon.queries.report_model import ReportFilter
 from otel_taskmon.queries.report_range import report_range
 from otel_taskmon.queries.reports import ask_report
 from otel_taskmon.queries.statistics import statistics
+from tests.support.hourly_statistics import only_when_asked, refresh
 from tests.support.store import Store, running_store
 from tests.support.stored_tasks import EPOCH, Record, insert, run
 
@@ -38,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def admin(store: Store) -> Iterator[Client]:
     with connect(store.url, "admin", store.admin_password) as client:
-        client.run("ALTER TABLE otel.celery_task_stats_1h_mv MODIFY REFRESH EVERY 1 YEAR APPEND")
+        only_when_asked(client, "1h")
         yield client
 
 
@@ -47,8 +48,7 @@ def told(store: Store, *records: Record) -> None:
 
 
 def computed(admin: Client) -> list[tuple[int, ...]]:
-    admin.run("SYSTEM REFRESH VIEW otel.celery_task_stats_1h_mv")
-    admin.run("SYSTEM WAIT VIEW otel.celery_task_stats_1h_mv")
+    refresh(admin, "1h")
     return said(admin, COUNTED)
 
 

@@ -10,8 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from otel_taskmon.store import otlp_rows
-from otel_taskmon.store.otlp_errors import BadOtlp, TooLarge
+from otel_taskmon.store.otlp_errors import BadOtlp
 from otel_taskmon.store.otlp_logs import LOGS, log_blocks
 from otel_taskmon.store.otlp_metrics import METRICS, metric_blocks
 from otel_taskmon.store.otlp_rows import CLOCK_KEY, NS_PER_DAY, Block
@@ -345,60 +344,3 @@ def test_a_metric_point_with_a_wrong_clock_keeps_its_time() -> None:
     points.add(time_unix_nano=5, as_int=1)
     (row,) = rows_of(metric_blocks(request, DIGEST, NOW)[0])
     assert (row["TimeUnix"], row["Attributes"]) == (NOW, {CLOCK_KEY: "5"})
-
-
-def test_a_million_empty_spans_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_rows, "MAX_ROWS", 3)
-    request, _ = one_span()
-    spans = request.resource_spans[0].scope_spans[0].spans
-    spans.extend([Span(start_time_unix_nano=n * NS_PER_DAY) for n in range(2)])
-    assert sum(block.rows for block in trace_blocks(request, DIGEST, NOW)) == 3
-    spans.add()
-    with pytest.raises(TooLarge, match="more than 3 rows for otel_traces"):
-        trace_blocks(request, DIGEST, NOW)
-
-
-def test_spans_of_more_than_a_thousand_days_are_too_many() -> None:
-    request = ExportTraceServiceRequest()
-    spans = request.resource_spans.add().scope_spans.add().spans
-    for day in range(1_000):
-        spans.add(start_time_unix_nano=day * NS_PER_DAY)
-    assert len(trace_blocks(request, "d")) == 1_000
-    spans.add(start_time_unix_nano=999 * NS_PER_DAY + 1)
-    assert len(trace_blocks(request, "d")) == 1_000
-    spans.add(start_time_unix_nano=1_000 * NS_PER_DAY)
-    with pytest.raises(TooLarge, match="more than 1000 days for otel_traces"):
-        trace_blocks(request, "d")
-
-
-def test_a_large_resource_is_not_repeated_without_end() -> None:
-    traces, logs, metrics = (
-        ExportTraceServiceRequest(),
-        ExportLogsServiceRequest(),
-        ExportMetricsServiceRequest(),
-    )
-    megabyte = [attribute("big", "x" * (1 << 20))]
-    scope_spans = traces.resource_spans.add().scope_spans.add()
-    traces.resource_spans[0].resource.attributes.extend(megabyte)
-    scope_logs = logs.resource_logs.add().scope_logs.add()
-    scope_logs.scope.attributes.extend(megabyte)
-    scope_metrics = metrics.resource_metrics.add().scope_metrics.add()
-    metrics.resource_metrics[0].resource.attributes.extend(megabyte)
-    metric = scope_metrics.metrics.add(name="m")
-    for _ in range(20):
-        scope_spans.spans.add()
-        scope_logs.log_records.add()
-        metric.gauge.data_points.add()
-    assert [block.rows for block in trace_blocks(traces, "d")] == [20]
-    assert [block.rows for block in log_blocks(logs, "d")] == [20]
-    assert [block.rows for block in metric_blocks(metrics, "d")] == [20]
-    for _ in range(120):
-        scope_spans.spans.add()
-        scope_logs.log_records.add()
-        metric.gauge.data_points.add()
-    with pytest.raises(TooLarge, match="otel_traces repeat more than 134217728 bytes"):
-        trace_blocks(traces, "d")
-    with pytest.raises(TooLarge, match="otel_logs repeat more"):
-        log_blocks(logs, "d")
-    with pytest.raises(TooLarge, match="otel_metrics_gauge repeat more"):
-        metric_blocks(metrics, "d")
